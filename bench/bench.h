@@ -1,0 +1,21 @@
+/*
+ * The benchmark's frame: a benchmark does its operation `count` times and is timed around that.
+ */
+#ifndef BENCH_BENCH_H
+#define BENCH_BENCH_H
+
+#include <stdint.h>
+
+struct benchmark {
+    const char *name;
+    const char *unit;                 /* what one operation is */
+    void (*run)(uint64_t count);      /* does `count` operations; stops the program if one fails */
+};
+
+/* Those of each file; ended by a NULL name. */
+extern const struct benchmark simulation_benchmarks[];
+
+/* Stops the program with a sentence. */
+void bench_fail(const char *what);
+
+#endif

@@ -1,0 +1,156 @@
+/*
+ * Executions of small programs on the simulated environment, with the random strategy, one seed after the other: without
+ * a record, digested, and recorded.
+ */
+#include "bench/bench.h"
+#include "sim/sim.h"
+#include "traces/digest.h"
+#include "traces/recorder.h"
+#include <quipu/quipu.h>
+
+/* ---- two tasks of three yields ---- */
+
+static void yields(void *arg)
+{
+    int i;
+    (void)arg;
+    for (i = 0; i < 3; i++)
+        qp_await(qp_yield());
+}
+
+static void two_yielders(void *arg)
+{
+    struct qp_handle first = qp_spawn(yields, NULL), second = qp_spawn(yields, NULL);
+    (void)arg;
+    qp_await(qp_join(&first, NULL));
+    qp_await(qp_join(&second, NULL));
+}
+
+/* ---- two producers of two messages, one consumer, capacity one ---- */
+
+static void produce(void *arg)
+{
+    struct qp_sender *sender = arg;
+    int i;
+    for (i = 0; i < 2; i++)
+        qp_await(qp_send(sender, &i));
+}
+
+static void consume(void *arg)
+{
+    struct qp_receiver *receiver = arg;
+    int value, count = 0;
+    while (qp_await(qp_recv(receiver, &value)) == QP_OK)
+        count++;
+    QP_ASSERT(count == 4);
+}
+
+static void channel(void *arg)
+{
+    struct qp_sender *first, *second;
+    struct qp_receiver *receiver;
+    struct qp_handle producers[2], consumer;
+    (void)arg;
+    if (qp_channel_create(&qp_int, 1, &first, &receiver) != QP_OK || !(second = qp_sender_clone(first)))
+        return;
+    producers[0] = qp_spawn(produce, first);
+    producers[1] = qp_spawn(produce, second);
+    consumer = qp_spawn(consume, receiver);
+    qp_sender_give(first, &producers[0]);
+    qp_sender_give(second, &producers[1]);
+    qp_receiver_give(receiver, &consumer);
+    qp_await(qp_join(&producers[0], NULL));
+    qp_await(qp_join(&producers[1], NULL));
+    qp_await(qp_join(&consumer, NULL));
+}
+
+/* ---- three tasks locking one mutex twice each ---- */
+
+static void lock_twice(void *arg)
+{
+    struct qp_guard guard;
+    int i;
+    for (i = 0; i < 2; i++) {
+        qp_await(qp_lock((struct qp_mutex *)arg, &guard));
+        ++*(int *)qp_guard_value(&guard);
+        qp_unlock(&guard);
+    }
+}
+
+static void three_lockers(void *arg)
+{
+    int zero = 0, i;
+    struct qp_mutex *mutex = qp_mutex_create("counter", &qp_int, &zero);
+    struct qp_handle tasks[3];
+    (void)arg;
+    if (!mutex)
+        return;
+    for (i = 0; i < 3; i++)
+        tasks[i] = qp_spawn(lock_twice, mutex);
+    for (i = 0; i < 3; i++)
+        qp_await(qp_join(&tasks[i], NULL));
+}
+
+/* ---- running them ---- */
+
+static void run(uint64_t count, qp_async_fn program, qp_event_fn event, void *context)
+{
+    static struct qp_sim_result result;
+    struct qp_random_strategy random;
+    struct qp_sim_config config = {.strategy = &random.strategy, .event = event, .event_context = context};
+    struct qp_sim sim;
+    qp_random_strategy_init(&random);
+    qp_sim_init(&sim);
+    for (config.seed = 0; config.seed < count; config.seed++) {
+        qp_sim_run(&sim, &config, program, NULL, &result);
+        if (result.outcome != QP_OK || result.leaked)
+            bench_fail(result.report);
+    }
+    qp_sim_end(&sim);
+}
+
+static void run_yielders(uint64_t count)
+{
+    run(count, two_yielders, NULL, NULL);
+}
+
+static void run_channel(uint64_t count)
+{
+    run(count, channel, NULL, NULL);
+}
+
+static void run_lockers(uint64_t count)
+{
+    run(count, three_lockers, NULL, NULL);
+}
+
+static void run_channel_digested(uint64_t count)
+{
+    struct qp_digest digest = {0};
+    run(count, channel, qp_digest_event, &digest);
+}
+
+static struct qp_recorder *recorder;
+
+static void record(void *context, const struct qp_event *event)
+{
+    if (event->seq == 1)
+        qp_recorder_clear(context);
+    qp_recorder_event(context, event);
+}
+
+static void run_channel_recorded(uint64_t count)
+{
+    if (!recorder && !(recorder = qp_recorder_create(0)))
+        bench_fail("out of memory");
+    run(count, channel, record, recorder);
+}
+
+const struct benchmark simulation_benchmarks[] = {
+    {"sim: 2 tasks of 3 yields", "execution", run_yielders},
+    {"sim: 2x2 messages, capacity 1", "execution", run_channel},
+    {"sim: 3 tasks lock twice", "execution", run_lockers},
+    {"sim: 2x2 messages, recorded", "execution", run_channel_recorded},
+    {"sim: 2x2 messages, digested", "execution", run_channel_digested},
+    {0},
+};

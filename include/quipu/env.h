@@ -1,0 +1,101 @@
+/*
+ * The environment: everything that is not determined by the program.
+ *
+ * A runtime gets one struct of functions when it is made, and asks it for the time, for each choice, for memory, for
+ * somebody to run blocking work, and to wait when nothing can run. The simulated environment and the real one are two
+ * such structs; nothing else in the runtime knows which it has.
+ */
+#ifndef QUIPU_ENV_H
+#define QUIPU_ENV_H
+
+#include <quipu/event.h>
+#include <stdbool.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct qp_runtime;
+struct qp_task;
+
+/* What is chosen. The numbers are part of the trace format. */
+enum qp_choice_kind {
+    QP_CHOICE_TASK = 0,            /* which ready task runs next; 0 is the one that became ready first */
+    QP_CHOICE_TIMER_FIRST = 1,     /* 0: a due timer fires before the next ready task; 1: the task goes first */
+    QP_CHOICE_TIMER = 2,           /* which of the due timers fires; 0 is the earliest registered of the earliest */
+    QP_CHOICE_BLOCKING = 3,        /* 0: queued blocking work starts later; 1: now */
+    QP_CHOICE_RANDOM = 4,          /* the program's own draw */
+    QP_CHOICE_YIELD = 5,           /* 1: an await that is ready suspends all the same */
+    QP_CHOICE_SPURIOUS = 6,        /* 1: a task is polled without a wake-up */
+    QP_CHOICE_CANCEL = 7,          /* 1: the running task is cancelled at this await point */
+    QP_CHOICE_KINDS
+};
+
+struct qp_choice {
+    enum qp_choice_kind kind;
+    uint32_t count;                       /* of alternatives, at least 2; the answer is below it */
+    const struct qp_runtime *runtime;
+};
+
+/* The index-th alternative of a QP_CHOICE_TASK, its task's number. */
+uint64_t qp_choice_task(const struct qp_choice *choice, uint32_t index);
+
+/* A piece of blocking work, in the runtime's memory until qp_work_finished. */
+struct qp_work {
+    struct qp_work *next;              /* the environment's, while it has the work */
+    int64_t ready_ns;                  /* likewise */
+    int64_t duration_ns;               /* set by the work itself while it runs */
+    void (*run)(struct qp_work *work); /* called once, on any thread */
+    uint64_t task;                     /* its task's number */
+};
+
+/* The executor's side of a piece of work: it has started; it has run. Called on the runtime's thread. */
+void qp_work_started(struct qp_runtime *runtime, struct qp_work *work);
+void qp_work_finished(struct qp_runtime *runtime, struct qp_work *work);
+
+struct qp_env {
+    void *context;    /* given to each function */
+
+    /* Memory. `size` is what was asked for. A failed allocation gives NULL. */
+    void *(*allocate)(void *context, size_t size);
+    void (*release)(void *context, void *memory, size_t size);
+
+    /* Nanoseconds on a clock that never goes back. */
+    int64_t (*now)(void *context);
+
+    /* NULL: first come, first served, and no choice is ever asked for. `choices` has bit k for each kind k it wants. */
+    uint32_t (*choose)(void *context, const struct qp_choice *choice);
+    uint32_t choices;
+
+    /*
+     * Called between steps, at least every `turn_every` of them while tasks are ready; may finish work and wake tasks.
+     * NULL: nothing to do.
+     */
+    void (*turn)(void *context, struct qp_runtime *runtime);
+    uint32_t turn_every;
+
+    /*
+     * Nothing is ready: wait until `deadline_ns` (QP_NEVER: no deadline) or until something else may have happened.
+     * False: nothing can happen any more, a deadlock.
+     */
+    bool (*park)(void *context, struct qp_runtime *runtime, int64_t deadline_ns);
+
+    /* Takes blocking work to run; gives back (true) what has not started; waits for all that has started. */
+    void (*submit)(void *context, struct qp_runtime *runtime, struct qp_work *work);
+    bool (*withdraw)(void *context, struct qp_runtime *runtime, struct qp_work *work);
+    void (*finish)(void *context, struct qp_runtime *runtime);
+
+    /* The program's own randomness: a number below `count` (0: any). */
+    uint64_t (*random)(void *context, uint64_t count);
+
+    /* Receives events; NULL: none are made. */
+    qp_event_fn event;
+
+    /* The most steps (polls) that one run may take; 0: no limit. */
+    uint64_t most_steps;
+};
+
+#ifdef __cplusplus
+}
+#endif
+#endif

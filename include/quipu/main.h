@@ -1,0 +1,33 @@
+/*
+ * A program whose main is an async function.
+ *
+ *     static int async_main(int argc, char **argv) { qp_await(qp_sleep(1.0)); return 0; }
+ *     QP_MAIN(async_main)
+ *
+ * With QUIPU_SEED=<number> in the environment the unchanged binary runs simulated, on virtual time, with that seed; and
+ * QUIPU_TRACE=<file> writes its trace.
+ */
+#ifndef QUIPU_MAIN_H
+#define QUIPU_MAIN_H
+
+#include <quipu/runtime.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef int (*qp_main_fn)(int argc, char **argv);
+
+#define QP_MAIN(async_main)                            \
+    int main(int argc, char **argv)                    \
+    {                                                  \
+        return qp_main_run((async_main), argc, argv);  \
+    }
+
+/* Runs it, and returns the process's exit status: what it returned, 1 if it failed, 2 for bad input. */
+int qp_main_run(qp_main_fn function, int argc, char **argv);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,23 @@
+/* All of the library. */
+#ifndef QUIPU_QUIPU_H
+#define QUIPU_QUIPU_H
+
+#include <quipu/barrier.h>
+#include <quipu/channel.h>
+#include <quipu/env.h>
+#include <quipu/event.h>
+#include <quipu/future.h>
+#include <quipu/lock.h>
+#include <quipu/main.h>
+#include <quipu/oneshot.h>
+#include <quipu/race.h>
+#include <quipu/resumable.h>
+#include <quipu/runtime.h>
+#include <quipu/scenario.h>
+#include <quipu/semaphore.h>
+#include <quipu/status.h>
+#include <quipu/task.h>
+#include <quipu/time.h>
+#include <quipu/type.h>
+
+#endif

@@ -1,0 +1,150 @@
+/*
+ * Barrier.
+ *
+ * State: how many have arrived in this generation, who of them waits, and the free slots as a stack, whose next is used
+ * first. Invariants: fewer than n have arrived; the slots of those who wait and the free ones are 0..n-1.
+ *
+ * Cancelled before the first poll: it never arrived. Waiting: it withdraws, its slot is the next to be used. Released
+ * but not polled: it has crossed, and nothing changes.
+ */
+#include "scheduler/misuse.h"
+#include "scheduler/object.h"
+#include "scheduler/runtime.h"
+#include "scheduler/wait_queue.h"
+#include <quipu/barrier.h>
+
+enum stage { NEW, WAITING, RELEASED };
+
+struct qp_barrier {
+    struct qp_object object;
+    struct qp_owned owned;
+    size_t participants, arrived;
+    size_t references; /* the owner, and each future that has arrived and is not done with */
+    size_t size;       /* of the whole block */
+    struct qp_wait_queue waiters;
+    size_t free[]; /* those from `arrived` on are free; the next is free[arrived] */
+};
+
+static void owned_release(struct qp_owned *owned)
+{
+    qp_barrier_drop(QP_CONTAINER(owned, struct qp_barrier, owned));
+}
+
+static const struct qp_owned_ops barrier_ops = {"the barrier", NULL, owned_release, NULL};
+
+static void next_generation(struct qp_barrier *self)
+{
+    size_t i;
+    self->arrived = 0;
+    for (i = 0; i < self->participants; i++)
+        self->free[i] = i;
+}
+
+struct qp_barrier *qp_barrier_create(const char *name, int64_t participants)
+{
+    uint64_t count = participants < 1 ? 1 : (uint64_t)participants;
+    struct qp_barrier *self;
+    size_t size;
+    if (count > (SIZE_MAX - sizeof *self) / sizeof(size_t))
+        return NULL;
+    size = sizeof *self + (size_t)count * sizeof(size_t);
+    self = qp_allocate(qp_thread.runtime, size);
+    if (!self)
+        return NULL;
+    qp_object_init(&self->object, "barrier", name, count);
+    self->participants = (size_t)count;
+    self->references = 1;
+    self->size = size;
+    qp_wait_queue_init(&self->waiters);
+    next_generation(self);
+    qp_own(&self->owned, &barrier_ops);
+    return self;
+}
+
+static void unreference(struct qp_barrier *self)
+{
+    if (--self->references)
+        return;
+    QP_EMIT(OBJECT_DESTROYED, .object = self->object.id);
+    qp_release(self->object.runtime, self, self->size);
+}
+
+void qp_barrier_drop(struct qp_barrier *self)
+{
+    const struct qp_wait *first = self ? qp_wait_queue_first(&self->waiters) : NULL;
+    if (!self)
+        return;
+    if (first)
+        qp_misuse("%s dropped by %s while %s waits at it", qp_object_label(&self->object), qp_task_label(qp_task_id()),
+                  qp_waker_label(first->waker));
+    qp_disown(&self->owned);
+    unreference(self);
+}
+
+void qp_barrier_give(struct qp_barrier *self, const struct qp_handle *to)
+{
+    qp_owned_give(&self->owned, to, "a barrier");
+}
+
+/* All have arrived: lets everybody cross. */
+static void release_all(struct qp_barrier *self)
+{
+    struct qp_wait *wait;
+    next_generation(self);
+    while ((wait = qp_wait_queue_pop(&self->waiters)) != NULL) {
+        QP_CONTAINER(wait, struct qp_barrier_future, wait)->future.stage = RELEASED;
+        QP_EMIT(GRANT_HINT, .object = self->object.id);
+        qp_wake(wait->waker);
+    }
+}
+
+static void arrive(struct qp_barrier_future *future, struct qp_waker *waker)
+{
+    struct qp_barrier *self = future->barrier;
+    QP_EMIT(BARRIER_ARRIVED, .object = self->object.id);
+    self->references++;
+    future->place = self->free[self->arrived++];
+    if (self->arrived == self->participants) {
+        future->future.stage = RELEASED;
+        release_all(self);
+        return;
+    }
+    future->future.stage = WAITING;
+    qp_wait_queue_push(&self->waiters, &future->wait, waker);
+}
+
+static enum qp_status barrier_poll(struct qp_future *future, struct qp_waker *waker)
+{
+    struct qp_barrier_future *self = (struct qp_barrier_future *)future;
+    if (future->stage == NEW)
+        arrive(self, waker);
+    if (future->stage == WAITING) {
+        self->wait.waker = waker;
+        return QP_PENDING;
+    }
+    QP_EMIT(BARRIER_CROSSED, .object = self->barrier->object.id, .fields = {self->place});
+    if (self->slot)
+        *self->slot = self->place;
+    unreference(self->barrier);
+    return QP_OK;
+}
+
+static void barrier_drop(struct qp_future *future)
+{
+    struct qp_barrier_future *self = (struct qp_barrier_future *)future;
+    if (future->stage == NEW)
+        return;
+    if (future->stage == WAITING) {
+        qp_wait_remove(&self->wait);
+        self->barrier->free[--self->barrier->arrived] = self->place;
+        QP_EMIT(BARRIER_WITHDRAWN, .object = self->barrier->object.id);
+    }
+    unreference(self->barrier);
+}
+
+static const struct qp_object *barrier_object(const struct qp_future *future)
+{
+    return &((const struct qp_barrier_future *)future)->barrier->object;
+}
+
+const struct qp_future_ops qp_barrier_ops = {"barrier_wait", barrier_poll, barrier_drop, barrier_object, NULL};

@@ -1,0 +1,796 @@
+/*
+ * Channels: bounded and unbounded, many senders, cloneable receivers.
+ *
+ * State: a ring of buffered values, each with its number before its bytes; how many slots are free and how many are
+ * reserved (by permits, and by waiting sends and reserves that were granted one and have not run); the queues of those
+ * who wait to send and to receive, and of those who waited to send, were granted or refused it, and have not run; how
+ * many senders and receivers there are; whether it is closed.
+ * Invariants: free + reserved + buffered = capacity. Somebody waits to send only while nothing is free. Only the first
+ * of those who wait to receive may take, and it has been woken whenever it can.
+ * The end: drained, nothing reserved, and closed or without senders. Whatever brings it about wakes the first receiver.
+ *
+ * Cancelled sends and reserves. Before the first poll: the value is dropped. Waiting: they leave the queue, likewise.
+ * Granted but not polled: the slot is passed on, likewise. Refused but not polled: likewise, for nobody hears of it.
+ * Closed after it was granted and before it is polled, a send or reserve is refused, and the slot is passed on.
+ * Cancelled receives. Waiting or woken: the wait leaves the queue, and if it was the first, the next one is woken if
+ * there is something for it. No value moves before the poll that returns it.
+ */
+#include "scheduler/hold.h"
+#include "scheduler/misuse.h"
+#include "scheduler/runtime.h"
+#include "scheduler/value.h"
+#include "scheduler/wait_queue.h"
+#include <quipu/channel.h>
+#include <string.h>
+
+enum stage { NEW, WAITING, GRANTED, REFUSED };
+
+struct qp_sender {
+    struct qp_owned owned;
+    struct qp_channel *channel;
+    uint64_t id;
+    size_t pending; /* sends and reserves on it that wait */
+};
+
+struct qp_receiver {
+    struct qp_owned owned;
+    struct qp_channel *channel;
+    uint64_t id;
+    size_t pending; /* receives on it that wait */
+};
+
+struct qp_channel {
+    struct qp_object object;
+    const struct qp_type *type;
+    char *ring;
+    size_t room, first, buffered; /* slots of the ring; the first buffered; how many are */
+    size_t stride, offset;        /* of a slot; of the bytes in it, behind the value's number */
+    size_t free, reserved;
+    size_t senders, receivers;
+    size_t dropped;    /* values, ever */
+    size_t references; /* senders, receivers, permits, and who is at work on it */
+    bool bounded, closed;
+    struct qp_wait_queue sending, settled, receiving;
+    struct qp_sender first_sender; /* the first of each lies here */
+    struct qp_receiver first_receiver;
+};
+
+enum { UNBOUNDED_ROOM = 8 };
+static const size_t unbounded = SIZE_MAX / 4;
+
+/* ---- the ring ---- */
+
+static char *slot_at(const struct qp_channel *self, size_t index)
+{
+    size_t place = self->first + index;
+    return self->ring + (place >= self->room ? place - self->room : place) * self->stride;
+}
+
+/* Makes sure that `count` values fit. Only an unbounded channel ever has to grow. */
+static bool ensure_room(struct qp_channel *self, size_t count)
+{
+    struct qp_channel grown = *self;
+    size_t i;
+    if (count <= self->room)
+        return true;
+    grown.room = self->room * 2;
+    grown.first = 0;
+    if (grown.room > SIZE_MAX / 2 / self->stride ||
+        !(grown.ring = qp_allocate(self->object.runtime, grown.room * self->stride)))
+        return false;
+    for (i = 0; i < self->buffered; i++)
+        memcpy(slot_at(&grown, i), slot_at(self, i), self->stride);
+    qp_release(self->object.runtime, self->ring, self->room * self->stride);
+    self->ring = grown.ring;
+    self->room = grown.room;
+    self->first = 0;
+    return true;
+}
+
+/* ---- waking ---- */
+
+static bool ended(const struct qp_channel *self)
+{
+    return !self->buffered && !self->reserved && (self->closed || !self->senders);
+}
+
+/* Wakes the first who waits to receive, if it can go on. */
+static void wake_receiver(struct qp_channel *self)
+{
+    struct qp_wait *first = qp_wait_queue_first(&self->receiving);
+    if (first && (self->buffered || ended(self)))
+        qp_wake(first->waker);
+}
+
+/* The wait of a send or reserve is over, and it will hear how when it is polled. Both begin with the same members. */
+static void settle(struct qp_channel *self, struct qp_wait *wait, enum stage stage)
+{
+    qp_wait_queue_push(&self->settled, wait, wait->waker);
+    QP_CONTAINER(wait, struct qp_send_future, wait)->future.stage = (uint8_t)stage;
+    if (stage == GRANTED)
+        QP_EMIT(GRANT_HINT, .object = self->object.id);
+    qp_wake(wait->waker);
+}
+
+/* A slot is free: it goes to whoever waits first. */
+static void give_slot(struct qp_channel *self)
+{
+    struct qp_wait *first = qp_wait_queue_pop(&self->sending);
+    if (!first) {
+        self->free++;
+        return;
+    }
+    self->reserved++;
+    settle(self, first, GRANTED);
+}
+
+/* A reserved slot is not used: passes it on, and sees whether that was the end. */
+static void give_back_slot(struct qp_channel *self)
+{
+    self->reserved--;
+    give_slot(self);
+    wake_receiver(self);
+}
+
+static void refuse_senders(struct qp_channel *self)
+{
+    struct qp_wait *wait;
+    while ((wait = qp_wait_queue_pop(&self->sending)) != NULL)
+        settle(self, wait, REFUSED);
+}
+
+/* ---- values enter and leave ---- */
+
+/* A value without bytes may have no address either. */
+static void move(const struct qp_type *type, void *to, const void *from)
+{
+    if (type->size)
+        memcpy(to, from, type->size);
+}
+
+/* There is a slot for it: it is the caller's, neither free nor reserved. */
+static void enqueue(struct qp_channel *self, const void *value, uint64_t id, uint64_t permit)
+{
+    char *slot = slot_at(self, self->buffered);
+    memcpy(slot, &id, sizeof id);
+    move(self->type, slot + self->offset, value);
+    self->buffered++;
+    QP_EMIT(VALUE_QUEUED, .object = self->object.id, .fields = {id, permit});
+    wake_receiver(self);
+}
+
+/* The first value leaves the ring; the slot is still the caller's to give. Its bytes stay where they are until then. */
+static char *dequeue(struct qp_channel *self, uint64_t *id)
+{
+    char *slot = slot_at(self, 0);
+    memcpy(id, slot, sizeof *id);
+    self->first = self->first + 1 == self->room ? 0 : self->first + 1;
+    self->buffered--;
+    return slot + self->offset;
+}
+
+static void take(struct qp_channel *self, void *value)
+{
+    uint64_t id;
+    move(self->type, value, dequeue(self, &id));
+    if (QP_UNLIKELY(qp_thread.tracing)) {
+        char text[QP_PRINT_SIZE];
+        QP_EMIT(VALUE_RECEIVED, .object = self->object.id, .fields = {id}, .text = qp_print(self->type, value, text));
+    }
+    give_slot(self);
+}
+
+static uint64_t value_given(const struct qp_channel *self, const void *value, const char *op, uint32_t future)
+{
+    uint64_t id = qp_value_number();
+    if (QP_UNLIKELY(qp_thread.tracing)) {
+        char text[QP_PRINT_SIZE];
+        QP_EMIT(VALUE_SENT, .object = self->object.id, .future = future, .op = op, .fields = {id},
+                .text = qp_print(self->type, value, text));
+    }
+    return id;
+}
+
+static void value_returned(const struct qp_channel *self, uint64_t id)
+{
+    QP_EMIT(VALUE_RETURNED, .object = self->object.id, .fields = {id});
+}
+
+/* ---- ends dropped while something on them waits ---- */
+
+/* A send or reserve on this sender, in this queue; NULL: none. */
+static const struct qp_send_future *find_send(const struct qp_wait_queue *queue, const struct qp_sender *sender)
+{
+    const struct qp_wait *wait;
+    for (wait = queue->end.next; wait != &queue->end; wait = wait->next) {
+        const struct qp_send_future *send = QP_CONTAINER_CONST(wait, struct qp_send_future, wait);
+        if (send->sender == sender)
+            return send;
+    }
+    return NULL;
+}
+
+static void sender_in_use(const struct qp_sender *sender)
+{
+    const struct qp_channel *self = sender->channel;
+    const struct qp_send_future *send = find_send(&self->sending, sender);
+    if (!send)
+        send = find_send(&self->settled, sender);
+    qp_misuse("a sender of %s dropped by %s while the %s of %s waits on it", qp_object_label(&self->object),
+              qp_task_label(qp_task_id()), send->future.ops->name, qp_waker_label(send->wait.waker));
+}
+
+static void receiver_in_use(const struct qp_receiver *receiver)
+{
+    const struct qp_channel *self = receiver->channel;
+    const struct qp_wait *wait = self->receiving.end.next;
+    while (QP_CONTAINER_CONST(wait, struct qp_recv_future, wait)->receiver != receiver)
+        wait = wait->next;
+    qp_misuse("a receiver of %s dropped by %s while the recv of %s waits on it", qp_object_label(&self->object),
+              qp_task_label(qp_task_id()), qp_waker_label(wait->waker));
+}
+
+/* ---- making and ending one ---- */
+
+static void unreference(struct qp_channel *self)
+{
+    if (--self->references)
+        return;
+    QP_EMIT(OBJECT_DESTROYED, .object = self->object.id);
+    qp_release(self->object.runtime, self->ring, self->room * self->stride);
+    qp_release(self->object.runtime, self, sizeof *self);
+}
+
+static void sender_release(struct qp_owned *owned)
+{
+    qp_sender_drop(QP_CONTAINER(owned, struct qp_sender, owned));
+}
+
+static void receiver_release(struct qp_owned *owned)
+{
+    qp_receiver_drop(QP_CONTAINER(owned, struct qp_receiver, owned));
+}
+
+static const struct qp_object *sender_object(const struct qp_owned *owned)
+{
+    return &QP_CONTAINER_CONST(owned, struct qp_sender, owned)->channel->object;
+}
+
+static const struct qp_object *receiver_object(const struct qp_owned *owned)
+{
+    return &QP_CONTAINER_CONST(owned, struct qp_receiver, owned)->channel->object;
+}
+
+static const struct qp_owned_ops sender_ops = {"a sender", "recv", sender_release, sender_object};
+static const struct qp_owned_ops receiver_ops = {"a receiver", "send reserve", receiver_release, receiver_object};
+
+static uint64_t end_number(const struct qp_channel *self, bool sending)
+{
+    struct qp_runtime *runtime = self->object.runtime;
+    uint64_t id = runtime ? ++runtime->next_object : 0;
+    QP_EMIT(END_CREATED, .object = self->object.id, .fields = {id, sending});
+    return id;
+}
+
+static struct qp_sender *add_sender(struct qp_channel *self, struct qp_sender *sender)
+{
+    sender->channel = self;
+    sender->pending = 0;
+    sender->id = end_number(self, true);
+    self->senders++;
+    self->references++;
+    qp_own(&sender->owned, &sender_ops);
+    return sender;
+}
+
+static struct qp_receiver *add_receiver(struct qp_channel *self, struct qp_receiver *receiver)
+{
+    receiver->channel = self;
+    receiver->pending = 0;
+    receiver->id = end_number(self, false);
+    self->receivers++;
+    self->references++;
+    qp_own(&receiver->owned, &receiver_ops);
+    return receiver;
+}
+
+static enum qp_status create(const struct qp_type *type, size_t capacity, bool bounded, struct qp_sender **sender,
+                             struct qp_receiver **receiver)
+{
+    struct qp_runtime *runtime = qp_thread.runtime;
+    size_t align = type->align > sizeof(uint64_t) ? type->align : sizeof(uint64_t);
+    struct qp_channel *self = qp_allocate(runtime, sizeof *self);
+    if (!self)
+        return QP_NOMEM;
+    memset(self, 0, sizeof *self);
+    self->type = type;
+    self->bounded = bounded;
+    self->offset = align;
+    self->stride = (self->offset + type->size + align - 1) / align * align;
+    self->room = bounded ? capacity : UNBOUNDED_ROOM;
+    self->free = bounded ? capacity : unbounded;
+    if (self->room <= SIZE_MAX / 2 / self->stride)
+        self->ring = qp_allocate(runtime, self->room * self->stride);
+    if (!self->ring) {
+        qp_release(runtime, self, sizeof *self);
+        return QP_NOMEM;
+    }
+    qp_wait_queue_init(&self->sending);
+    qp_wait_queue_init(&self->settled);
+    qp_wait_queue_init(&self->receiving);
+    qp_object_init(&self->object, bounded ? "channel" : "unbounded channel", NULL, bounded ? capacity : 0);
+    *sender = add_sender(self, &self->first_sender);
+    *receiver = add_receiver(self, &self->first_receiver);
+    return QP_OK;
+}
+
+enum qp_status qp_channel_create(const struct qp_type *type, int64_t capacity, struct qp_sender **sender,
+                                 struct qp_receiver **receiver)
+{
+    return create(type, capacity < 1 ? 1 : (size_t)capacity, true, sender, receiver);
+}
+
+enum qp_status qp_channel_create_unbounded(const struct qp_type *type, struct qp_sender **sender,
+                                           struct qp_receiver **receiver)
+{
+    return create(type, 0, false, sender, receiver);
+}
+
+void qp_channel_name(struct qp_sender *sender, const char *name)
+{
+    sender->channel->object.name = name;
+    QP_EMIT(OBJECT_NAMED, .object = sender->channel->object.id, .text = name);
+}
+
+/* ---- senders ---- */
+
+struct qp_sender *qp_sender_clone(struct qp_sender *sender)
+{
+    struct qp_sender *clone = qp_allocate(sender->channel->object.runtime, sizeof *clone);
+    return clone ? add_sender(sender->channel, clone) : NULL;
+}
+
+void qp_sender_drop(struct qp_sender *sender)
+{
+    struct qp_channel *self;
+    if (!sender)
+        return;
+    self = sender->channel;
+    if (sender->pending)
+        sender_in_use(sender);
+    QP_EMIT(END_DROPPED, .object = self->object.id, .fields = {sender->id, true});
+    qp_disown(&sender->owned);
+    self->senders--;
+    if (sender != &self->first_sender)
+        qp_release(self->object.runtime, sender, sizeof *sender);
+    wake_receiver(self);
+    unreference(self);
+}
+
+void qp_sender_give(struct qp_sender *sender, const struct qp_handle *to)
+{
+    qp_owned_give(&sender->owned, to, "a sender");
+    QP_EMIT(END_GIVEN, .object = sender->channel->object.id, .fields = {sender->id, to->id});
+}
+
+bool qp_sender_is_closed(const struct qp_sender *sender)
+{
+    const struct qp_channel *self = sender->channel;
+    QP_EMIT(CALLED, .object = self->object.id, .op = "is_closed", .fields = {self->closed ? QP_CLOSED : QP_OK});
+    return self->closed;
+}
+
+/* ---- send ---- */
+
+/* The wait of a send or reserve begins; both begin with the same members. */
+static void wait_to_send(struct qp_future *future, struct qp_wait *wait, struct qp_sender *sender,
+                         struct qp_waker *waker)
+{
+    sender->pending++;
+    qp_wait_queue_push(&sender->channel->sending, wait, waker);
+    future->stage = WAITING;
+}
+
+static void stop_waiting(struct qp_wait *wait, struct qp_sender *sender)
+{
+    qp_wait_remove(wait);
+    sender->pending--;
+}
+
+/* A slot at once, where there is one. The invariant says that nobody waits then. */
+static bool slot_now(struct qp_channel *self)
+{
+    if (!self->free)
+        return false;
+    self->free--;
+    return true;
+}
+
+static enum qp_status send_refused(struct qp_send_future *self)
+{
+    value_returned(self->sender->channel, self->value_id);
+    return QP_SEND_FAILED;
+}
+
+static enum qp_status send_first(struct qp_send_future *self, struct qp_waker *waker)
+{
+    struct qp_channel *channel = self->sender->channel;
+    self->value_id = value_given(channel, self->value, "send", self->future.id);
+    if (channel->closed)
+        return send_refused(self);
+    if (!channel->bounded && !ensure_room(channel, channel->buffered + channel->reserved + 1)) {
+        value_returned(channel, self->value_id);
+        return QP_NOMEM;
+    }
+    if (!slot_now(channel)) {
+        wait_to_send(&self->future, &self->wait, self->sender, waker);
+        return QP_PENDING;
+    }
+    enqueue(channel, self->value, self->value_id, 0);
+    return QP_OK;
+}
+
+static enum qp_status send_poll(struct qp_future *future, struct qp_waker *waker)
+{
+    struct qp_send_future *self = (struct qp_send_future *)future;
+    struct qp_channel *channel = self->sender->channel;
+    if (future->stage == NEW)
+        return send_first(self, waker);
+    if (future->stage == WAITING) {
+        self->wait.waker = waker;
+        return QP_PENDING;
+    }
+    stop_waiting(&self->wait, self->sender);
+    if (future->stage == REFUSED)
+        return send_refused(self);
+    if (channel->closed) {
+        give_back_slot(channel);
+        return send_refused(self);
+    }
+    channel->reserved--;
+    enqueue(channel, self->value, self->value_id, 0);
+    return QP_OK;
+}
+
+/* A wait to send is cancelled. */
+static void leave_sending(const struct qp_future *future, struct qp_wait *wait, struct qp_sender *sender)
+{
+    if (future->stage == NEW)
+        return;
+    stop_waiting(wait, sender);
+    if (future->stage == GRANTED)
+        give_back_slot(sender->channel);
+}
+
+static void send_drop(struct qp_future *future)
+{
+    struct qp_send_future *self = (struct qp_send_future *)future;
+    struct qp_channel *channel = self->sender->channel;
+    if (future->stage == NEW)
+        self->value_id = value_given(channel, self->value, "send", self->future.id);
+    leave_sending(future, &self->wait, self->sender);
+    channel->dropped++;
+    qp_value_drop(channel->type, self->value, channel->object.id, self->value_id, QP_DROP_CANCELLED);
+}
+
+static const struct qp_object *send_object(const struct qp_future *future)
+{
+    return &((const struct qp_send_future *)future)->sender->channel->object;
+}
+
+static const struct qp_future_ops send_ops = {"send", send_poll, send_drop, send_object, NULL};
+
+struct qp_future *qp_send_init(struct qp_send_future *self, struct qp_sender *sender, void *value)
+{
+    self->sender = sender;
+    self->value = value;
+    self->value_id = 0;
+    return qp_future_init(&self->future, &send_ops);
+}
+
+enum qp_status qp_try_send(struct qp_sender *sender, void *value)
+{
+    struct qp_channel *self = sender->channel;
+    uint64_t id = value_given(self, value, "try_send", 0);
+    enum qp_status status = QP_OK;
+    if (self->closed)
+        status = QP_SEND_FAILED;
+    else if (!self->bounded && !ensure_room(self, self->buffered + self->reserved + 1))
+        status = QP_NOMEM;
+    else if (!slot_now(self))
+        status = QP_FULL;
+    QP_EMIT(CALLED, .object = self->object.id, .op = "try_send", .fields = {(uint64_t)status, 1});
+    if (status == QP_OK)
+        enqueue(self, value, id, 0);
+    else
+        value_returned(self, id);
+    return status;
+}
+
+/* ---- reserve, and permits ---- */
+
+/* The hold is over; the slot is the caller's. */
+static void permit_over(struct qp_channel *self, struct qp_hold *hold)
+{
+    qp_hold_released(hold);
+    qp_hold_give_back(self->object.runtime, hold);
+}
+
+static void permit_unused(struct qp_hold *hold)
+{
+    struct qp_channel *self = (struct qp_channel *)hold->object;
+    permit_over(self, hold);
+    give_back_slot(self);
+    unreference(self);
+}
+
+static void permit_release(struct qp_owned *owned)
+{
+    permit_unused(QP_CONTAINER(owned, struct qp_hold, owned));
+}
+
+static const struct qp_object *permit_object(const struct qp_owned *owned)
+{
+    return QP_CONTAINER_CONST(owned, struct qp_hold, owned)->object;
+}
+
+static const struct qp_owned_ops permit_ops = {"a permit", NULL, permit_release, permit_object};
+
+static enum qp_status reserved(struct qp_reserve_future *self)
+{
+    struct qp_channel *channel = self->sender->channel;
+    channel->references++;
+    qp_hold_acquired(self->hold, &channel->object, QP_HOLD_SLOT, 1, &permit_ops);
+    *self->permit = (struct qp_permit){self->hold, self->hold->id};
+    return QP_OK;
+}
+
+static enum qp_status reserve_refused(struct qp_reserve_future *self, enum qp_status status)
+{
+    if (self->hold)
+        qp_hold_give_back(self->sender->channel->object.runtime, self->hold);
+    return status;
+}
+
+static enum qp_status reserve_first(struct qp_reserve_future *self, struct qp_waker *waker)
+{
+    struct qp_channel *channel = self->sender->channel;
+    if (channel->closed)
+        return QP_SEND_FAILED;
+    self->hold = qp_hold_take(channel->object.runtime);
+    if (!self->hold || (!channel->bounded && !ensure_room(channel, channel->buffered + channel->reserved + 1)))
+        return reserve_refused(self, QP_NOMEM);
+    if (!slot_now(channel)) {
+        wait_to_send(&self->future, &self->wait, self->sender, waker);
+        return QP_PENDING;
+    }
+    channel->reserved++;
+    return reserved(self);
+}
+
+static enum qp_status reserve_poll(struct qp_future *future, struct qp_waker *waker)
+{
+    struct qp_reserve_future *self = (struct qp_reserve_future *)future;
+    struct qp_channel *channel = self->sender->channel;
+    if (future->stage == NEW)
+        return reserve_first(self, waker);
+    if (future->stage == WAITING) {
+        self->wait.waker = waker;
+        return QP_PENDING;
+    }
+    stop_waiting(&self->wait, self->sender);
+    if (future->stage == GRANTED && !channel->closed)
+        return reserved(self);
+    if (future->stage == GRANTED)
+        give_back_slot(channel);
+    return reserve_refused(self, QP_SEND_FAILED);
+}
+
+static void reserve_drop(struct qp_future *future)
+{
+    struct qp_reserve_future *self = (struct qp_reserve_future *)future;
+    leave_sending(future, &self->wait, self->sender);
+    if (self->hold)
+        qp_hold_give_back(self->sender->channel->object.runtime, self->hold);
+}
+
+static const struct qp_object *reserve_object(const struct qp_future *future)
+{
+    return &((const struct qp_reserve_future *)future)->sender->channel->object;
+}
+
+static const struct qp_future_ops reserve_ops = {"reserve", reserve_poll, reserve_drop, reserve_object, NULL};
+
+/* A waiter of either kind is looked at by the one's layout. */
+_Static_assert(offsetof(struct qp_send_future, wait) == offsetof(struct qp_reserve_future, wait) &&
+                   offsetof(struct qp_send_future, sender) == offsetof(struct qp_reserve_future, sender) &&
+                   offsetof(struct qp_send_future, future) == offsetof(struct qp_reserve_future, future),
+               "send and reserve begin alike");
+
+struct qp_future *qp_reserve_init(struct qp_reserve_future *self, struct qp_sender *sender, struct qp_permit *permit)
+{
+    self->sender = sender;
+    self->permit = permit;
+    self->hold = NULL;
+    return qp_future_init(&self->future, &reserve_ops);
+}
+
+static struct qp_hold *held(const struct qp_permit *permit)
+{
+    return permit->hold && permit->id && permit->hold->id == permit->id ? permit->hold : NULL;
+}
+
+enum qp_status qp_permit_send(struct qp_permit *permit, void *value)
+{
+    struct qp_hold *hold = held(permit);
+    struct qp_channel *self;
+    uint64_t id, number = permit->id;
+    *permit = (struct qp_permit){NULL, 0};
+    if (!hold) {
+        QP_EMIT(CALLED, .op = "permit_send", .fields = {QP_USED, 1, number});
+        return QP_USED;
+    }
+    self = (struct qp_channel *)hold->object;
+    id = value_given(self, value, "permit_send", 0);
+    QP_EMIT(CALLED, .object = self->object.id, .op = "permit_send",
+            .fields = {self->receivers ? QP_OK : QP_SEND_FAILED, 1, number});
+    if (!self->receivers) {
+        value_returned(self, id);
+        permit_unused(hold);
+        return QP_SEND_FAILED;
+    }
+    permit_over(self, hold);
+    self->reserved--;
+    enqueue(self, value, id, number);
+    unreference(self);
+    return QP_OK;
+}
+
+void qp_permit_drop(struct qp_permit *permit)
+{
+    struct qp_hold *hold = held(permit);
+    *permit = (struct qp_permit){NULL, 0};
+    if (hold)
+        permit_unused(hold);
+}
+
+void qp_permit_give(const struct qp_permit *permit, const struct qp_handle *to)
+{
+    qp_hold_given(permit->hold, permit->id, to, "a permit");
+}
+
+/* ---- receivers ---- */
+
+struct qp_receiver *qp_receiver_clone(struct qp_receiver *receiver)
+{
+    struct qp_receiver *clone = qp_allocate(receiver->channel->object.runtime, sizeof *clone);
+    return clone ? add_receiver(receiver->channel, clone) : NULL;
+}
+
+/* Nobody will receive: drops what is buffered, one by one, so that a drop function may look at the channel. */
+static void drop_buffered(struct qp_channel *self)
+{
+    while (self->buffered) {
+        uint64_t id;
+        char *value = dequeue(self, &id);
+        self->dropped++;
+        qp_value_drop(self->type, value, self->object.id, id, QP_DROP_CHANNEL);
+        self->free++;
+    }
+}
+
+void qp_receiver_drop(struct qp_receiver *receiver)
+{
+    struct qp_channel *self;
+    if (!receiver)
+        return;
+    self = receiver->channel;
+    if (receiver->pending)
+        receiver_in_use(receiver);
+    QP_EMIT(END_DROPPED, .object = self->object.id, .fields = {receiver->id, false});
+    qp_disown(&receiver->owned);
+    if (--self->receivers == 0) {
+        self->closed = true;
+        refuse_senders(self);
+        drop_buffered(self);
+    }
+    if (receiver != &self->first_receiver)
+        qp_release(self->object.runtime, receiver, sizeof *receiver);
+    unreference(self);
+}
+
+void qp_receiver_give(struct qp_receiver *receiver, const struct qp_handle *to)
+{
+    qp_owned_give(&receiver->owned, to, "a receiver");
+    QP_EMIT(END_GIVEN, .object = receiver->channel->object.id, .fields = {receiver->id, to->id});
+}
+
+bool qp_receiver_close(struct qp_receiver *receiver)
+{
+    struct qp_channel *self = receiver->channel;
+    bool answer = qp_wait_queue_empty(&self->receiving);
+    QP_EMIT(OBJECT_CLOSED, .object = self->object.id, .fields = {answer});
+    if (!answer)
+        return false;
+    self->closed = true;
+    refuse_senders(self);
+    return true;
+}
+
+size_t qp_receiver_length(const struct qp_receiver *receiver)
+{
+    return receiver->channel->buffered;
+}
+
+size_t qp_dropped(const struct qp_receiver *receiver)
+{
+    return receiver->channel->dropped;
+}
+
+/* ---- recv ---- */
+
+static void leave_receiving(struct qp_recv_future *self)
+{
+    qp_wait_remove(&self->wait);
+    self->receiver->pending--;
+}
+
+/* It is this one's turn: a value or the end, and then the next one's turn. */
+static enum qp_status receive(struct qp_recv_future *self)
+{
+    struct qp_channel *channel = self->receiver->channel;
+    enum qp_status status = channel->buffered ? QP_OK : QP_CLOSED;
+    if (self->future.stage == WAITING)
+        leave_receiving(self);
+    if (status == QP_OK)
+        take(channel, self->value);
+    wake_receiver(channel);
+    return status;
+}
+
+static enum qp_status recv_poll(struct qp_future *future, struct qp_waker *waker)
+{
+    struct qp_recv_future *self = (struct qp_recv_future *)future;
+    struct qp_channel *channel = self->receiver->channel;
+    struct qp_wait *first = qp_wait_queue_first(&channel->receiving);
+    bool turn = future->stage == NEW ? !first : first == &self->wait;
+    if (turn && (channel->buffered || ended(channel)))
+        return receive(self);
+    if (future->stage == NEW) {
+        self->receiver->pending++;
+        qp_wait_queue_push(&channel->receiving, &self->wait, waker);
+        future->stage = WAITING;
+    }
+    self->wait.waker = waker;
+    return QP_PENDING;
+}
+
+static void recv_drop(struct qp_future *future)
+{
+    struct qp_recv_future *self = (struct qp_recv_future *)future;
+    if (future->stage != WAITING)
+        return;
+    leave_receiving(self);
+    wake_receiver(self->receiver->channel);
+}
+
+static const struct qp_object *recv_object(const struct qp_future *future)
+{
+    return &((const struct qp_recv_future *)future)->receiver->channel->object;
+}
+
+const struct qp_future_ops qp_recv_ops = {"recv", recv_poll, recv_drop, recv_object, NULL};
+
+enum qp_status qp_try_recv(struct qp_receiver *receiver, void *value)
+{
+    struct qp_channel *self = receiver->channel;
+    enum qp_status status = QP_OK;
+    if (!qp_wait_queue_empty(&self->receiving) || (!self->buffered && !ended(self)))
+        status = QP_EMPTY;
+    else if (!self->buffered)
+        status = QP_CLOSED;
+    QP_EMIT(CALLED, .object = self->object.id, .op = "try_recv", .fields = {(uint64_t)status, 1});
+    if (status == QP_OK)
+        take(self, value);
+    return status;
+}

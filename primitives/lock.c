@@ -1,0 +1,528 @@
+/*
+ * Mutex and readers-writer lock, and the guard of both.
+ *
+ * A mutex's state: its hold (held while its number is not 0), the waiters, and `promised`: whether it was handed to a
+ * waiter that has not run. Invariants: somebody waits only while it is held or promised; at most one of these is so.
+ * A readers-writer lock's: `readers`, holding or promised; `writer`, holding or promised; the waiters. Invariants:
+ * never both; the first waiter could not be let in now; all readers before the first waiting writer are let in
+ * together.
+ *
+ * Cancelled before the first poll: nothing happened. Waiting: it leaves the queue, and whoever stood behind it may come
+ * in now (readers behind a writer). Handed over but not polled: it is passed on as if released. A value is dropped when
+ * the lock's last reference goes: the owner's, or a guard's that outlived it.
+ */
+#include "scheduler/hold.h"
+#include "scheduler/misuse.h"
+#include "scheduler/runtime.h"
+#include "scheduler/value.h"
+#include "scheduler/wait_queue.h"
+#include <quipu/lock.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum stage { NEW, WAITING, GRANTED };
+
+/*
+ * What both locks have: the value, who owns the lock, and how many keep it alive. The hold of whoever has it alone is
+ * taken from the pool when the lock is made: locking needs no memory, and a copy of a released guard can still be told
+ * for what it is when the lock is gone.
+ */
+struct lock {
+    struct qp_object object;
+    struct qp_owned owned;
+    const struct qp_type *type;
+    uint64_t value_id;
+    size_t size;          /* of the whole block */
+    uint32_t references;  /* the owner, each guard, each future that queued */
+    struct qp_hold *hold; /* of a mutex, or of a writer */
+    void *value;
+    struct qp_wait_queue waiters;
+};
+
+struct qp_mutex {
+    struct lock lock;
+    bool promised;
+};
+
+struct qp_rwlock {
+    struct lock lock;
+    uint32_t readers;
+    bool writer;
+};
+
+static void mutex_pass_on(struct qp_mutex *mutex);
+static void rwlock_let_in(struct qp_rwlock *lock);
+
+/* ---- the lock as an object ---- */
+
+static void *create(size_t head, const char *kind, const char *name, const struct qp_type *type, const void *value)
+{
+    size_t offset = (head + 15) & ~(size_t)15, size = offset + type->size;
+    struct qp_runtime *runtime = qp_thread.runtime;
+    struct qp_hold *hold = qp_hold_take(runtime);
+    struct lock *lock = hold ? qp_allocate(runtime, size) : NULL;
+    if (!lock) {
+        if (hold)
+            qp_hold_give_back(runtime, hold);
+        return NULL;
+    }
+    qp_object_init(&lock->object, kind, name, 1);
+    lock->type = type;
+    lock->size = size;
+    lock->references = 1;
+    lock->hold = hold;
+    lock->value = (char *)lock + offset;
+    lock->value_id = qp_value_number();
+    qp_wait_queue_init(&lock->waiters);
+    if (type->size)
+        memcpy(lock->value, value, type->size);
+    qp_value_emit_set(type, value, lock->object.id, lock->value_id);
+    return lock;
+}
+
+static void unreference(struct lock *lock)
+{
+    if (--lock->references)
+        return;
+    qp_value_drop(lock->type, lock->value, lock->object.id, lock->value_id, QP_DROP_OBJECT);
+    QP_EMIT(OBJECT_DESTROYED, .object = lock->object.id);
+    qp_hold_give_back(lock->object.runtime, lock->hold);
+    qp_release(lock->object.runtime, lock, lock->size);
+}
+
+static void queue(struct lock *lock, struct qp_future *future, struct qp_wait *wait, struct qp_waker *waker)
+{
+    lock->references++;
+    qp_wait_queue_push(&lock->waiters, wait, waker);
+    future->stage = WAITING;
+    future->count = 1;
+}
+
+/* The future is done with: gives back the reference that it has if it queued. */
+static void unqueue(struct lock *lock, const struct qp_future *future)
+{
+    if (future->count)
+        unreference(lock);
+}
+
+static void refuse_waiters(const struct lock *lock)
+{
+    const struct qp_wait *first = qp_wait_queue_first(&lock->waiters);
+    if (first)
+        qp_misuse("%s dropped by %s while %s waits for it", qp_object_label(&lock->object), qp_task_label(qp_task_id()),
+                  qp_waker_label(first->waker));
+}
+
+static void drop(struct lock *lock)
+{
+    refuse_waiters(lock);
+    qp_disown(&lock->owned);
+    unreference(lock);
+}
+
+static void refuse_holder(const struct lock *lock)
+{
+    const struct qp_hold *hold = lock->hold;
+    if (hold->id)
+        qp_misuse("%s destroyed by %s while %s holds it%s: a guard cannot outlive it", qp_object_label(&lock->object),
+                  qp_task_label(qp_task_id()), hold->task ? qp_task_label(hold->task) : "somebody outside any task",
+                  qp_site_label(" since ", hold->site));
+}
+
+/* Ends it now: nobody may hold it, wait for it, or have been handed it without having run. */
+static void destroy(struct lock *lock)
+{
+    refuse_holder(lock);
+    refuse_waiters(lock);
+    if (lock->references > 1)
+        qp_misuse("%s destroyed by %s while somebody was handed it and has not run: a guard cannot outlive it",
+                  qp_object_label(&lock->object), qp_task_label(qp_task_id()));
+    drop(lock);
+}
+
+static void refuse_relock(const struct lock *lock)
+{
+    const struct qp_hold *hold = lock->hold;
+    if (QP_UNLIKELY(hold->id && hold->scope && hold->scope == qp_thread.scope))
+        qp_misuse("%s locked again by %s, which holds it%s", qp_object_label(&lock->object),
+                  qp_task_label(qp_task_id()), qp_site_label(" since ", hold->site));
+}
+
+/* ---- guards ---- */
+
+static struct qp_hold *held(const struct qp_guard *guard)
+{
+    return guard->hold && guard->id && guard->hold->id == guard->id ? guard->hold : NULL;
+}
+
+static struct lock *locked(const struct qp_guard *guard, const char *what)
+{
+    struct qp_hold *hold = held(guard);
+    if (QP_UNLIKELY(!hold))
+        qp_misuse("%s of a guard that is empty or was released, by %s", what, qp_task_label(qp_task_id()));
+    return (struct lock *)hold->object;
+}
+
+void *qp_guard_value(const struct qp_guard *guard)
+{
+    return locked(guard, "qp_guard_value")->value;
+}
+
+void qp_guard_get(const struct qp_guard *guard, void *value)
+{
+    const struct lock *lock = locked(guard, "qp_guard_get");
+    if (lock->type->size)
+        memcpy(value, lock->value, lock->type->size);
+}
+
+static void exchange(char *left, char *right, size_t size)
+{
+    while (size-- > 0) {
+        char byte = left[size];
+        left[size] = right[size];
+        right[size] = byte;
+    }
+}
+
+void qp_guard_set(const struct qp_guard *guard, void *value)
+{
+    struct lock *lock = locked(guard, "qp_guard_set");
+    uint64_t old = lock->value_id;
+    if (guard->hold->style == QP_HOLD_READ)
+        qp_misuse("qp_guard_set by %s, which only reads %s", qp_task_label(qp_task_id()),
+                  qp_object_label(&lock->object));
+    lock->value_id = qp_value_number();
+    qp_value_emit_set(lock->type, value, lock->object.id, lock->value_id);
+    exchange(lock->value, value, lock->type->size); /* before the drop, which may end the task */
+    qp_value_drop(lock->type, value, lock->object.id, old, QP_DROP_REPLACED);
+    if (lock->type->size)
+        memcpy(value, lock->value, lock->type->size); /* what is moved leaves its bytes */
+}
+
+/* A mutex's guard is released. */
+static void mutex_release(struct qp_hold *hold)
+{
+    struct qp_mutex *mutex = (struct qp_mutex *)hold->object;
+    qp_hold_released(hold);
+    mutex_pass_on(mutex);
+    unreference(&mutex->lock);
+}
+
+static void write_release(struct qp_hold *hold)
+{
+    struct qp_rwlock *lock = (struct qp_rwlock *)hold->object;
+    qp_hold_released(hold);
+    lock->writer = false;
+    rwlock_let_in(lock);
+    unreference(&lock->lock);
+}
+
+static void read_release(struct qp_hold *hold)
+{
+    struct qp_rwlock *lock = (struct qp_rwlock *)hold->object;
+    qp_hold_released(hold);
+    qp_hold_give_back(lock->lock.object.runtime, hold);
+    lock->readers--;
+    rwlock_let_in(lock);
+    unreference(&lock->lock);
+}
+
+static void release(struct qp_hold *hold)
+{
+    if (hold->style == QP_HOLD_LOCK)
+        mutex_release(hold);
+    else if (hold->style == QP_HOLD_WRITE)
+        write_release(hold);
+    else
+        read_release(hold);
+}
+
+static void guard_release(struct qp_owned *owned)
+{
+    release(QP_CONTAINER(owned, struct qp_hold, owned));
+}
+
+static const struct qp_object *guard_object(const struct qp_owned *owned)
+{
+    return QP_CONTAINER_CONST(owned, struct qp_hold, owned)->object;
+}
+
+static const struct qp_owned_ops mutex_guard_ops = {"the guard", NULL, guard_release, guard_object};
+static const struct qp_owned_ops read_guard_ops = {"a reader's guard", NULL, guard_release, guard_object};
+static const struct qp_owned_ops write_guard_ops = {"the writer's guard", NULL, guard_release, guard_object};
+
+void qp_unlock(struct qp_guard *guard)
+{
+    struct qp_hold *hold = held(guard);
+    *guard = (struct qp_guard){NULL, 0};
+    if (hold)
+        release(hold);
+}
+
+void qp_guard_give(const struct qp_guard *guard, const struct qp_handle *to)
+{
+    qp_hold_given(guard->hold, guard->id, to, "a guard");
+}
+
+static void acquired(struct lock *lock, struct qp_hold *hold, enum qp_hold_style style, struct qp_guard *guard)
+{
+    static const struct qp_owned_ops *const ops[] = {
+        [QP_HOLD_LOCK] = &mutex_guard_ops, [QP_HOLD_READ] = &read_guard_ops, [QP_HOLD_WRITE] = &write_guard_ops};
+    lock->references++;
+    qp_hold_acquired(hold, &lock->object, style, 1, ops[style]);
+    *guard = (struct qp_guard){hold, hold->id};
+}
+
+/* ---- mutex ---- */
+
+static void mutex_owned_release(struct qp_owned *owned)
+{
+    qp_mutex_drop(QP_CONTAINER(owned, struct qp_mutex, lock.owned));
+}
+
+static const struct qp_owned_ops mutex_ops = {"the mutex", NULL, mutex_owned_release, NULL};
+
+struct qp_mutex *qp_mutex_create(const char *name, const struct qp_type *type, const void *value)
+{
+    struct qp_mutex *mutex = create(sizeof *mutex, "mutex", name, type, value);
+    if (!mutex)
+        return NULL;
+    mutex->promised = false;
+    qp_own(&mutex->lock.owned, &mutex_ops);
+    return mutex;
+}
+
+void qp_mutex_drop(struct qp_mutex *mutex)
+{
+    if (mutex)
+        drop(&mutex->lock);
+}
+
+void qp_mutex_destroy(struct qp_mutex *mutex)
+{
+    if (mutex)
+        destroy(&mutex->lock);
+}
+
+void qp_mutex_give(struct qp_mutex *mutex, const struct qp_handle *to)
+{
+    qp_owned_give(&mutex->lock.owned, to, "a mutex");
+}
+
+/* It is free: hands it to the first waiter. */
+static void mutex_pass_on(struct qp_mutex *mutex)
+{
+    struct qp_wait *first = qp_wait_queue_pop(&mutex->lock.waiters);
+    mutex->promised = first != NULL;
+    if (!first)
+        return;
+    QP_CONTAINER(first, struct qp_lock_future, wait)->future.stage = GRANTED;
+    QP_EMIT(GRANT_HINT, .object = mutex->lock.object.id);
+    qp_wake(first->waker);
+}
+
+static bool mutex_is_free(const struct qp_mutex *mutex)
+{
+    return !mutex->lock.hold->id && !mutex->promised;
+}
+
+static enum qp_status lock_poll(struct qp_future *future, struct qp_waker *waker)
+{
+    struct qp_lock_future *self = (struct qp_lock_future *)future;
+    struct qp_mutex *mutex = self->mutex;
+    if (future->stage == NEW && !mutex_is_free(mutex)) {
+        refuse_relock(&mutex->lock);
+        queue(&mutex->lock, future, &self->wait, waker);
+    }
+    if (future->stage == WAITING) {
+        self->wait.waker = waker;
+        return QP_PENDING;
+    }
+    mutex->promised = false;
+    acquired(&mutex->lock, mutex->lock.hold, QP_HOLD_LOCK, self->guard);
+    unqueue(&mutex->lock, future);
+    return QP_OK;
+}
+
+static void lock_drop(struct qp_future *future)
+{
+    struct qp_lock_future *self = (struct qp_lock_future *)future;
+    if (future->stage == WAITING)
+        qp_wait_remove(&self->wait);
+    else if (future->stage == GRANTED)
+        mutex_pass_on(self->mutex);
+    unqueue(&self->mutex->lock, future);
+}
+
+static const struct qp_object *lock_object(const struct qp_future *future)
+{
+    return &((const struct qp_lock_future *)future)->mutex->lock.object;
+}
+
+const struct qp_future_ops qp_lock_ops = {"lock", lock_poll, lock_drop, lock_object, NULL};
+
+enum qp_status qp_try_lock(struct qp_mutex *mutex, struct qp_guard *guard)
+{
+    enum qp_status status = mutex_is_free(mutex) ? QP_OK : QP_BUSY;
+    QP_EMIT(CALLED, .object = mutex->lock.object.id, .op = "try_lock", .fields = {(uint64_t)status, 1});
+    if (status == QP_OK)
+        acquired(&mutex->lock, mutex->lock.hold, QP_HOLD_LOCK, guard);
+    return status;
+}
+
+/* ---- readers-writer lock ---- */
+
+static void rwlock_owned_release(struct qp_owned *owned)
+{
+    qp_rwlock_drop(QP_CONTAINER(owned, struct qp_rwlock, lock.owned));
+}
+
+static const struct qp_owned_ops rwlock_ops = {"the lock", NULL, rwlock_owned_release, NULL};
+
+struct qp_rwlock *qp_rwlock_create(const char *name, const struct qp_type *type, const void *value)
+{
+    struct qp_rwlock *lock = create(sizeof *lock, "rwlock", name, type, value);
+    if (!lock)
+        return NULL;
+    lock->readers = 0;
+    lock->writer = false;
+    qp_own(&lock->lock.owned, &rwlock_ops);
+    return lock;
+}
+
+void qp_rwlock_drop(struct qp_rwlock *lock)
+{
+    if (lock)
+        drop(&lock->lock);
+}
+
+void qp_rwlock_destroy(struct qp_rwlock *lock)
+{
+    if (!lock)
+        return;
+    if (lock->readers)
+        qp_misuse("%s destroyed by %s while %u read it: a guard cannot outlive it", qp_object_label(&lock->lock.object),
+                  qp_task_label(qp_task_id()), lock->readers);
+    destroy(&lock->lock);
+}
+
+void qp_rwlock_give(struct qp_rwlock *lock, const struct qp_handle *to)
+{
+    qp_owned_give(&lock->lock.owned, to, "a lock");
+}
+
+static bool writes(const struct qp_rwlock_future *future)
+{
+    return future->future.ops == &qp_write_ops;
+}
+
+/* Whether it could come in if nobody waited before it. */
+static bool admits(const struct qp_rwlock *lock, bool writing)
+{
+    return !lock->writer && (!writing || !lock->readers);
+}
+
+static void promise(struct qp_rwlock *lock, bool writing)
+{
+    if (writing)
+        lock->writer = true;
+    else
+        lock->readers++;
+}
+
+/* Lets in whoever is first, as long as that is possible. */
+static void rwlock_let_in(struct qp_rwlock *lock)
+{
+    struct qp_wait *first;
+    while ((first = qp_wait_queue_first(&lock->lock.waiters)) != NULL) {
+        struct qp_rwlock_future *future = QP_CONTAINER(first, struct qp_rwlock_future, wait);
+        if (!admits(lock, writes(future)))
+            return;
+        qp_wait_remove(first);
+        promise(lock, writes(future));
+        future->future.stage = GRANTED;
+        QP_EMIT(GRANT_HINT, .object = lock->lock.object.id);
+        qp_wake(first->waker);
+    }
+}
+
+/* What was promised to a future that is cancelled now. */
+static void take_back(struct qp_rwlock *lock, bool writing)
+{
+    if (writing)
+        lock->writer = false;
+    else
+        lock->readers--;
+    rwlock_let_in(lock);
+}
+
+static enum qp_status rwlock_poll(struct qp_future *future, struct qp_waker *waker)
+{
+    struct qp_rwlock_future *self = (struct qp_rwlock_future *)future;
+    struct qp_rwlock *lock = self->lock;
+    bool writing = writes(self);
+    if (future->stage == NEW) {
+        if (!writing && !(self->hold = qp_hold_take(lock->lock.object.runtime)))
+            return QP_NOMEM;
+        if (admits(lock, writing) && qp_wait_queue_empty(&lock->lock.waiters)) {
+            promise(lock, writing);
+            future->stage = GRANTED;
+        } else {
+            refuse_relock(&lock->lock);
+            queue(&lock->lock, future, &self->wait, waker);
+        }
+    }
+    if (future->stage == WAITING) {
+        self->wait.waker = waker;
+        return QP_PENDING;
+    }
+    acquired(&lock->lock, writing ? lock->lock.hold : self->hold, writing ? QP_HOLD_WRITE : QP_HOLD_READ, self->guard);
+    unqueue(&lock->lock, future);
+    return QP_OK;
+}
+
+static void rwlock_drop(struct qp_future *future)
+{
+    struct qp_rwlock_future *self = (struct qp_rwlock_future *)future;
+    if (self->hold)
+        qp_hold_give_back(self->lock->lock.object.runtime, self->hold);
+    if (future->stage == WAITING) {
+        qp_wait_remove(&self->wait);
+        rwlock_let_in(self->lock);
+    } else if (future->stage == GRANTED) {
+        take_back(self->lock, writes(self));
+    }
+    unqueue(&self->lock->lock, future);
+}
+
+static const struct qp_object *rwlock_object(const struct qp_future *future)
+{
+    return &((const struct qp_rwlock_future *)future)->lock->lock.object;
+}
+
+const struct qp_future_ops qp_read_ops = {"read", rwlock_poll, rwlock_drop, rwlock_object, NULL};
+const struct qp_future_ops qp_write_ops = {"write", rwlock_poll, rwlock_drop, rwlock_object, NULL};
+
+static enum qp_status try_enter(struct qp_rwlock *lock, bool writing, struct qp_guard *guard)
+{
+    bool free_now = admits(lock, writing) && qp_wait_queue_empty(&lock->lock.waiters);
+    struct qp_hold *hold = free_now ? (writing ? lock->lock.hold : qp_hold_take(lock->lock.object.runtime)) : NULL;
+    enum qp_status status = !free_now ? QP_BUSY : hold ? QP_OK : QP_NOMEM;
+    QP_EMIT(CALLED, .object = lock->lock.object.id, .op = writing ? "try_write" : "try_read",
+            .fields = {(uint64_t)status, 1});
+    if (status != QP_OK)
+        return status;
+    promise(lock, writing);
+    acquired(&lock->lock, hold, writing ? QP_HOLD_WRITE : QP_HOLD_READ, guard);
+    return QP_OK;
+}
+
+enum qp_status qp_try_read(struct qp_rwlock *lock, struct qp_guard *guard)
+{
+    return try_enter(lock, false, guard);
+}
+
+enum qp_status qp_try_write(struct qp_rwlock *lock, struct qp_guard *guard)
+{
+    return try_enter(lock, true, guard);
+}

@@ -1,0 +1,238 @@
+/*
+ * One-shot channels.
+ *
+ * State: whether the sender was used, whether it and the receiver are still there, and the value between send and
+ * receive. Invariants: a value is there only after the one send and before it is taken or dropped; whoever waits to
+ * receive is woken by the send, and by the sender's end; where several wait on the one receiver, the first gets it.
+ *
+ * Cancelled before the first poll, waiting, or woken but not polled: the wait leaves the queue and nothing was taken; a
+ * value that had arrived stays for the next receive.
+ */
+#include "scheduler/misuse.h"
+#include "scheduler/object.h"
+#include "scheduler/runtime.h"
+#include "scheduler/value.h"
+#include "scheduler/wait_queue.h"
+#include <quipu/oneshot.h>
+#include <string.h>
+
+struct qp_oneshot_sender {
+    struct qp_owned owned;
+};
+
+struct qp_oneshot_receiver {
+    struct qp_owned owned;
+};
+
+struct oneshot {
+    struct qp_object object;
+    struct qp_oneshot_sender sender;
+    struct qp_oneshot_receiver receiver;
+    const struct qp_type *type;
+    uint64_t value_id;
+    size_t size; /* of the whole block */
+    void *value;
+    bool used, has_sender, has_receiver, full;
+    struct qp_wait_queue receiving;
+};
+
+static struct oneshot *of_sender(const struct qp_oneshot_sender *sender)
+{
+    return QP_CONTAINER((uintptr_t)sender, struct oneshot, sender);
+}
+
+static struct oneshot *of_receiver(const struct qp_oneshot_receiver *receiver)
+{
+    return QP_CONTAINER((uintptr_t)receiver, struct oneshot, receiver);
+}
+
+static void sender_release(struct qp_owned *owned)
+{
+    qp_oneshot_sender_drop(QP_CONTAINER(owned, struct qp_oneshot_sender, owned));
+}
+
+static void receiver_release(struct qp_owned *owned)
+{
+    qp_oneshot_receiver_drop(QP_CONTAINER(owned, struct qp_oneshot_receiver, owned));
+}
+
+static const struct qp_object *sender_object(const struct qp_owned *owned)
+{
+    return &of_sender(QP_CONTAINER_CONST(owned, struct qp_oneshot_sender, owned))->object;
+}
+
+static const struct qp_owned_ops sender_ops = {"the sender", "oneshot_recv", sender_release, sender_object};
+static const struct qp_owned_ops receiver_ops = {"the receiver", NULL, receiver_release, NULL};
+
+enum qp_status qp_oneshot_create(const struct qp_type *type, struct qp_oneshot_sender **sender,
+                                 struct qp_oneshot_receiver **receiver)
+{
+    size_t offset = (sizeof(struct oneshot) + 15) & ~(size_t)15;
+    struct oneshot *self = qp_allocate(qp_thread.runtime, offset + type->size);
+    if (!self)
+        return QP_NOMEM;
+    qp_object_init(&self->object, "oneshot", NULL, 1);
+    self->type = type;
+    self->value_id = 0;
+    self->size = offset + type->size;
+    self->value = (char *)self + offset;
+    self->used = self->full = false;
+    self->has_sender = self->has_receiver = true;
+    qp_wait_queue_init(&self->receiving);
+    qp_own(&self->sender.owned, &sender_ops);
+    qp_own(&self->receiver.owned, &receiver_ops);
+    *sender = &self->sender;
+    *receiver = &self->receiver;
+    return QP_OK;
+}
+
+static void release_unless_in_use(struct oneshot *self)
+{
+    if (self->has_sender || self->has_receiver)
+        return;
+    QP_EMIT(OBJECT_DESTROYED, .object = self->object.id);
+    qp_release(self->object.runtime, self, self->size);
+}
+
+/* Nothing more will come: whoever waits can go on. */
+static void wake_receiver(struct oneshot *self)
+{
+    struct qp_wait *first = qp_wait_queue_first(&self->receiving);
+    if (first)
+        qp_wake(first->waker);
+}
+
+/* A value without bytes may have no address either. */
+static void move(const struct qp_type *type, void *to, const void *from)
+{
+    if (type->size)
+        memcpy(to, from, type->size);
+}
+
+enum qp_status qp_oneshot_send(struct qp_oneshot_sender *sender, void *value)
+{
+    struct oneshot *self = of_sender(sender);
+    enum qp_status status = self->used ? QP_USED : self->has_receiver ? QP_OK : QP_SEND_FAILED;
+    uint64_t id = qp_value_number();
+    if (QP_UNLIKELY(qp_thread.tracing)) {
+        char text[QP_PRINT_SIZE];
+        QP_EMIT(VALUE_SENT, .object = self->object.id, .op = "oneshot_send", .fields = {id},
+                .text = qp_print(self->type, value, text));
+        QP_EMIT(CALLED, .object = self->object.id, .op = "oneshot_send", .fields = {(uint64_t)status, 1});
+    }
+    self->used = true;
+    if (status != QP_OK) {
+        QP_EMIT(VALUE_RETURNED, .object = self->object.id, .fields = {id});
+        return status;
+    }
+    move(self->type, self->value, value);
+    self->value_id = id;
+    self->full = true;
+    QP_EMIT(VALUE_QUEUED, .object = self->object.id, .fields = {id});
+    wake_receiver(self);
+    return QP_OK;
+}
+
+void qp_oneshot_sender_drop(struct qp_oneshot_sender *sender)
+{
+    struct oneshot *self;
+    if (!sender)
+        return;
+    self = of_sender(sender);
+    QP_EMIT(END_DROPPED, .object = self->object.id, .fields = {0, true});
+    qp_disown(&sender->owned);
+    self->has_sender = false;
+    wake_receiver(self);
+    release_unless_in_use(self);
+}
+
+void qp_oneshot_sender_give(struct qp_oneshot_sender *sender, const struct qp_handle *to)
+{
+    qp_owned_give(&sender->owned, to, "a oneshot's sender");
+}
+
+/* ---- receiving ---- */
+
+static bool ready(const struct oneshot *self)
+{
+    return self->used || !self->has_sender;
+}
+
+static enum qp_status receive(struct oneshot *self, void *value)
+{
+    if (!self->full)
+        return QP_CLOSED;
+    move(self->type, value, self->value);
+    self->full = false;
+    if (QP_UNLIKELY(qp_thread.tracing)) {
+        char text[QP_PRINT_SIZE];
+        QP_EMIT(VALUE_RECEIVED, .object = self->object.id, .fields = {self->value_id},
+                .text = qp_print(self->type, value, text));
+    }
+    return QP_OK;
+}
+
+enum stage { NEW, WAITING };
+
+static enum qp_status recv_poll(struct qp_future *future, struct qp_waker *waker)
+{
+    struct qp_oneshot_recv_future *self = (struct qp_oneshot_recv_future *)future;
+    struct oneshot *oneshot = of_receiver(self->receiver);
+    struct qp_wait *first = qp_wait_queue_first(&oneshot->receiving);
+    bool turn = future->stage == NEW ? !first : first == &self->wait;
+    if (turn && ready(oneshot)) {
+        enum qp_status status = receive(oneshot, self->value);
+        if (future->stage == WAITING)
+            qp_wait_remove(&self->wait);
+        wake_receiver(oneshot);
+        return status;
+    }
+    if (future->stage == NEW) {
+        qp_wait_queue_push(&oneshot->receiving, &self->wait, waker);
+        future->stage = WAITING;
+    }
+    self->wait.waker = waker;
+    return QP_PENDING;
+}
+
+static void recv_drop(struct qp_future *future)
+{
+    struct qp_oneshot_recv_future *self = (struct qp_oneshot_recv_future *)future;
+    struct oneshot *oneshot = of_receiver(self->receiver);
+    if (future->stage != WAITING)
+        return;
+    qp_wait_remove(&self->wait);
+    if (ready(oneshot))
+        wake_receiver(oneshot);
+}
+
+static const struct qp_object *recv_object(const struct qp_future *future)
+{
+    return &of_receiver(((const struct qp_oneshot_recv_future *)future)->receiver)->object;
+}
+
+const struct qp_future_ops qp_oneshot_recv_ops = {"oneshot_recv", recv_poll, recv_drop, recv_object, NULL};
+
+void qp_oneshot_receiver_drop(struct qp_oneshot_receiver *receiver)
+{
+    struct oneshot *self;
+    if (!receiver)
+        return;
+    self = of_receiver(receiver);
+    if (!qp_wait_queue_empty(&self->receiving))
+        qp_misuse("the receiver of %s dropped by %s while %s waits on it", qp_object_label(&self->object),
+                  qp_task_label(qp_task_id()), qp_waker_label(qp_wait_queue_first(&self->receiving)->waker));
+    QP_EMIT(END_DROPPED, .object = self->object.id, .fields = {0, false});
+    qp_disown(&receiver->owned);
+    if (self->full) {
+        self->full = false;
+        qp_value_drop(self->type, self->value, self->object.id, self->value_id, QP_DROP_CHANNEL);
+    }
+    self->has_receiver = false; /* not before: the value may have been the last to hold the sender */
+    release_unless_in_use(self);
+}
+
+void qp_oneshot_receiver_give(struct qp_oneshot_receiver *receiver, const struct qp_handle *to)
+{
+    qp_owned_give(&receiver->owned, to, "a oneshot's receiver");
+}

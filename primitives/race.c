@@ -1,0 +1,112 @@
+/*
+ * race and join_all.
+ *
+ * State: the futures, each of which knows by itself whether it is done. Invariants: they are polled and dropped in
+ * order; an arm behind one that is ready is not polled in that pass; no arm outlives the race.
+ * Cancelled at any moment: each arm that is not ready is dropped, in order; no on_win runs.
+ */
+#include "scheduler/poll.h"
+#include <quipu/race.h>
+
+/* ---- race ---- */
+
+static void drop_arms(const struct qp_race_future *self)
+{
+    size_t i;
+    for (i = 0; i < self->count; i++)
+        qp_future_drop(self->arms[i].future);
+}
+
+static enum qp_status race_poll(struct qp_future *future, struct qp_waker *waker)
+{
+    struct qp_race_future *self = (struct qp_race_future *)future;
+    size_t i;
+    for (i = 0; i < self->count; i++) {
+        const struct qp_race_arm *arm = &self->arms[i];
+        enum qp_status status = qp_poll(arm->future, waker);
+        if (status == QP_PENDING)
+            continue;
+        QP_EMIT(RACE_WON, .future = future->id, .op = "race", .fields = {i});
+        if (arm->on_win)
+            arm->on_win(arm->context, status);
+        drop_arms(self);
+        if (self->winner)
+            *self->winner = i;
+        return status;
+    }
+    return self->count ? QP_PENDING : QP_NO_ARMS;
+}
+
+static void race_drop(struct qp_future *future)
+{
+    drop_arms((struct qp_race_future *)future);
+}
+
+static struct qp_future *race_inner(const struct qp_future *future, size_t index)
+{
+    const struct qp_race_future *self = (const struct qp_race_future *)future;
+    return index < self->count ? self->arms[index].future : NULL;
+}
+
+static const struct qp_future_ops race_ops = {"race", race_poll, race_drop, NULL, race_inner};
+
+struct qp_future *qp_race_init(struct qp_race_future *self, const struct qp_race_arm *arms, size_t count,
+                               size_t *winner)
+{
+    self->arms = arms;
+    self->count = count;
+    self->winner = winner;
+    return qp_future_init(&self->future, &race_ops);
+}
+
+/* ---- join_all ---- */
+
+/* The first future in order that did not give QP_OK decides; it is kept as a number in `stage` of the base. */
+static enum qp_status join_all_poll(struct qp_future *future, struct qp_waker *waker)
+{
+    struct qp_join_all_future *self = (struct qp_join_all_future *)future;
+    size_t i, pending = 0;
+    for (i = 0; i < self->count; i++) {
+        enum qp_status status;
+        if (self->futures[i]->state == QP_FUTURE_DONE)
+            continue;
+        status = qp_poll(self->futures[i], waker);
+        if (status == QP_PENDING) {
+            pending++;
+            continue;
+        }
+        if (self->statuses)
+            self->statuses[i] = status;
+        if (status != QP_OK && (self->first_failed == SIZE_MAX || i < self->first_failed)) {
+            self->first_failed = i;
+            future->stage = (uint8_t)status;
+        }
+    }
+    return pending ? QP_PENDING : (enum qp_status)future->stage;
+}
+
+static void join_all_drop(struct qp_future *future)
+{
+    struct qp_join_all_future *self = (struct qp_join_all_future *)future;
+    size_t i;
+    for (i = 0; i < self->count; i++)
+        qp_future_drop(self->futures[i]);
+}
+
+static struct qp_future *join_all_inner(const struct qp_future *future, size_t index)
+{
+    const struct qp_join_all_future *self = (const struct qp_join_all_future *)future;
+    return index < self->count ? self->futures[index] : NULL;
+}
+
+static const struct qp_future_ops join_all_ops = {"join_all", join_all_poll, join_all_drop, NULL, join_all_inner};
+
+struct qp_future *qp_join_all_init(struct qp_join_all_future *self, struct qp_future *const *futures,
+                                   enum qp_status *statuses, size_t count)
+{
+    self->futures = futures;
+    self->statuses = statuses;
+    self->count = count;
+    self->first_failed = SIZE_MAX;
+    return qp_future_init(&self->future, &join_all_ops);
+}

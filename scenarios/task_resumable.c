@@ -1,0 +1,125 @@
+/*
+ * Resumable functions: tasks without a stack.
+ *
+ * Property: a resumable function does what the same coroutine does: it waits where it awaits, its result is its
+ * future's, its task is spawned, joined and aborted like any other; cancelled, it drops what it waits for and then
+ * releases what it holds, once.
+ */
+#include <quipu/quipu.h>
+
+struct counter {
+    struct qp_resumable base;
+    struct qp_recv_future recv;
+    struct qp_receiver *rx;
+    int64_t *sum;
+    int *released;
+    int64_t value;
+};
+
+/* Adds up what it receives until the channel ends. */
+static enum qp_status counter_poll(struct qp_future *future, struct qp_waker *waker)
+{
+    struct counter *self = (struct counter *)future;
+    enum qp_status status;
+    QP_BEGIN(&self->base);
+    for (;;) {
+        QP_AWAIT(status, qp_recv_init(&self->recv, self->rx, &self->value));
+        if (status != QP_OK)
+            break;
+        *self->sum += self->value;
+    }
+    QP_END(QP_OK);
+}
+
+static const struct qp_future_ops counter_ops = QP_RESUMABLE("counter", counter_poll);
+
+static void counter_release(struct qp_resumable *base)
+{
+    ++*((struct counter *)base)->released;
+}
+
+static struct counter counter_new(struct qp_receiver *rx, int64_t *sum, int *released)
+{
+    struct counter self = {.rx = rx, .sum = sum, .released = released};
+    qp_resumable_init(&self.base, &counter_ops);
+    self.base.release = counter_release;
+    return self;
+}
+
+static struct qp_handle spawn_counter(struct qp_receiver *rx, int64_t *sum, int *released)
+{
+    struct counter counter = counter_new(rx, sum, released);
+    struct qp_handle handle = qp_spawn_future(&counter.base.future, sizeof counter, NULL);
+    qp_receiver_give(rx, &handle);
+    return handle;
+}
+
+QP_PARAM(task_resumable, numbers, 4)
+QP_SCENARIO(task_resumable, "a resumable task receives all that is sent, and ends with the channel")
+{
+    int64_t numbers = qp_param("numbers"), sum = 0, i;
+    int released = 0;
+    struct qp_sender *tx;
+    struct qp_receiver *rx;
+    struct qp_handle handle;
+    QP_ASSERT_EQ(qp_channel_create(&qp_int64, 1, &tx, &rx), QP_OK);
+    handle = spawn_counter(rx, &sum, &released);
+    for (i = 1; i <= numbers; i++)
+        QP_ASSERT_EQ(qp_await(qp_send(tx, &i)), QP_OK);
+    QP_ASSERT(!qp_is_finished(&handle));
+    qp_sender_drop(tx);
+    QP_ASSERT_EQ(qp_await(qp_join(&handle, NULL)), QP_OK);
+    QP_ASSERT_EQ(sum, numbers * (numbers + 1) / 2);
+    QP_ASSERT_EQ(released, 0);
+}
+
+QP_SCENARIO(task_resumable_aborted, "an aborted resumable task drops its wait, releases once, and takes no more")
+{
+    int64_t sum = 0, one = 1;
+    int released = 0;
+    struct qp_sender *tx;
+    struct qp_receiver *rx;
+    struct qp_handle handle;
+    QP_ASSERT_EQ(qp_channel_create(&qp_int64, 4, &tx, &rx), QP_OK);
+    handle = spawn_counter(rx, &sum, &released);
+    QP_ASSERT_EQ(qp_await(qp_send(tx, &one)), QP_OK);
+    qp_await(qp_sleep_ms(1));
+    qp_abort(&handle);
+    QP_ASSERT_EQ(released, 0);
+    QP_ASSERT_EQ(qp_await(qp_join(&handle, NULL)), QP_CANCELLED);
+    QP_ASSERT(sum == 1 && released == 1);
+    QP_ASSERT(qp_sender_is_closed(tx)); /* the receiver was its own, and went with it */
+}
+
+/* ---- awaited in place ---- */
+
+struct pause {
+    struct qp_resumable base;
+    struct qp_sleep_future sleep;
+    int64_t left;
+};
+
+static enum qp_status pause_poll(struct qp_future *future, struct qp_waker *waker)
+{
+    struct pause *self = (struct pause *)future;
+    enum qp_status status;
+    QP_BEGIN(&self->base);
+    for (; self->left > 0; self->left--)
+        QP_AWAIT(status, qp_sleep_init(&self->sleep, qp_milliseconds(10)));
+    QP_END(QP_CLOSED);
+}
+
+static const struct qp_future_ops pause_ops = QP_RESUMABLE("pause", pause_poll);
+
+QP_SCENARIO(task_resumable_in_place,
+            "a resumable function can be awaited in place, with a timeout, and gives its status")
+{
+    struct pause whole = {.left = 3}, half = {.left = 3};
+    qp_resumable_init(&whole.base, &pause_ops);
+    qp_resumable_init(&half.base, &pause_ops);
+    QP_ASSERT_EQ(qp_await(&whole.base.future), QP_CLOSED);
+    QP_ASSERT_EQ(qp_now(), qp_milliseconds(30));
+    QP_ASSERT_EQ(qp_await(qp_timeout_ms(25, &half.base.future)), QP_TIMEOUT);
+    QP_ASSERT_EQ(half.left, 1);
+    QP_ASSERT_EQ(qp_now(), qp_milliseconds(30 + 25));
+}

@@ -1,0 +1,186 @@
+/* Coroutines: see coroutine.h for the state and its invariants. */
+#include "scheduler/coroutine.h"
+#include "scheduler/context.h"
+#include "scheduler/misuse.h"
+#include "scheduler/overflow.h"
+#include "scheduler/poll.h"
+#include "scheduler/runtime.h"
+#include "scheduler/stack.h"
+#include <stdlib.h>
+
+#if defined(__SANITIZE_ADDRESS__)
+#define WITH_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define WITH_ASAN 1
+#endif
+#endif
+
+#ifdef WITH_ASAN
+#include <sanitizer/common_interface_defs.h>
+#define LEAVE_FOR(save, bottom, size) __sanitizer_start_switch_fiber((save), (bottom), (size))
+#define ARRIVE(saved, bottom, size) __sanitizer_finish_switch_fiber((saved), (bottom), (size))
+#else
+#define LEAVE_FOR(save, bottom, size) ((void)0)
+#define ARRIVE(saved, bottom, size) ((void)0)
+#endif
+
+/* Goes back to whoever polls. Returns at the next poll. */
+static void leave(struct qp_coroutine *self, bool for_good)
+{
+    LEAVE_FOR(for_good ? NULL : &self->sanitizer, self->stack->caller_bottom, self->stack->caller_size);
+    (void)for_good;
+    qp_context_switch(&self->context, self->caller);
+    ARRIVE(self->sanitizer, &self->stack->caller_bottom, &self->stack->caller_size);
+}
+
+static void run(void *arg)
+{
+    struct qp_coroutine *self = arg;
+    ARRIVE(NULL, &self->stack->caller_bottom, &self->stack->caller_size);
+    self->function(self->arg);
+    self->future.stage |= QP_COROUTINE_RETURNED;
+    leave(self, true);
+    abort(); /* nobody polls what has returned */
+}
+
+static bool start(struct qp_coroutine *self)
+{
+    self->stack = qp_stack_take(self->stack_size);
+    if (!self->stack)
+        return false;
+    self->context = qp_context_make(self->stack->top, run, self);
+    return true;
+}
+
+/* Runs it until it suspends or ends. */
+static void enter(struct qp_coroutine *self)
+{
+#ifdef WITH_ASAN
+    void *saved;
+    LEAVE_FOR(&saved, self->stack->bottom, (size_t)(self->stack->top - self->stack->bottom));
+#endif
+    qp_context_switch(&self->caller, self->context);
+    ARRIVE(saved, NULL, NULL);
+}
+
+/* Does what is left of its end: drops what it waits for, releases what it owns, gives its stack back. */
+static void finish(struct qp_coroutine *self)
+{
+    struct qp_future *awaiting = self->awaiting;
+    struct qp_stack *stack = self->stack;
+    self->awaiting = NULL;
+    qp_future_drop(awaiting);
+    if (!(self->future.stage & QP_COROUTINE_TASK))
+        qp_scope_release(&self->scope);
+    qp_thread.ending = self->outer;
+    self->stack = NULL;
+    qp_stack_give_back(stack);
+}
+
+static void end(struct qp_coroutine *self)
+{
+    self->outer = qp_thread.ending;
+    qp_thread.ending = self;
+    finish(self);
+}
+
+void qp_coroutines_finish(void)
+{
+    while (qp_thread.ending)
+        finish(qp_thread.ending);
+}
+
+static enum qp_status coroutine_poll(struct qp_future *future, struct qp_waker *waker)
+{
+    struct qp_coroutine *self = (struct qp_coroutine *)future;
+    struct qp_coroutine *outer = qp_thread.coroutine;
+    struct qp_scope *scope = qp_thread.scope;
+    if (QP_UNLIKELY(!self->stack) && !start(self))
+        return QP_NOMEM;
+    self->outer = outer;
+    self->waker = waker;
+    qp_thread.coroutine = self;
+    qp_thread.scope = &self->scope;
+    enter(self);
+    qp_thread.coroutine = outer;
+    qp_thread.scope = scope;
+    if (QP_UNLIKELY(self->future.stage & QP_COROUTINE_UNWINDING))
+        qp_unwind();
+    if (QP_UNLIKELY((char *)self->context < self->stack->bottom)) {
+        qp_overflow_report(self);
+        abort();
+    }
+    if (!(self->future.stage & QP_COROUTINE_RETURNED))
+        return QP_PENDING;
+    end(self);
+    return QP_OK;
+}
+
+static void coroutine_drop(struct qp_future *future)
+{
+    struct qp_coroutine *self = (struct qp_coroutine *)future;
+    if (self->stack)
+        end(self);
+}
+
+static struct qp_future *coroutine_inner(const struct qp_future *future, size_t index)
+{
+    return index == 0 ? ((const struct qp_coroutine *)future)->awaiting : NULL;
+}
+
+const struct qp_future_ops qp_coroutine_ops = {"async", coroutine_poll, coroutine_drop, NULL, coroutine_inner};
+
+struct qp_future *qp_async_init(struct qp_coroutine *self, qp_async_fn function, void *arg)
+{
+    return qp_coroutine_init(self, function, arg);
+}
+
+QP_NORETURN static void cannot_await(const struct qp_future *future, const struct qp_site *site)
+{
+    bool ending = qp_thread.task && qp_thread.task->flags & QP_TASK_ENDING;
+    if (qp_thread.dropping || ending)
+        qp_misuse("await in a drop function of %s, at %s:%d: %s", qp_task_label(qp_task_id()), site->file, site->line,
+                  site->expr);
+    if (qp_thread.coroutine && !future)
+        qp_misuse("await of no future, at %s:%d: %s", site->file, site->line, site->expr);
+    if (qp_thread.coroutine)
+        qp_misuse("await by %s while it polls what it awaits, at %s:%d: %s", qp_task_label(qp_task_id()), site->file,
+                  site->line, site->expr);
+    if (qp_thread.task)
+        qp_misuse("qp_await in %s outside an async function with a stack, at %s:%d: %s (QP_AWAIT is for functions "
+                  "without one)",
+                  qp_task_label(qp_thread.task->id), site->file, site->line, site->expr);
+    qp_misuse("await outside a task, at %s:%d: %s", site->file, site->line, site->expr);
+}
+
+enum qp_status qp_await_at(struct qp_future *future, const struct qp_site *site)
+{
+    struct qp_coroutine *self = qp_thread.coroutine;
+    enum qp_status status;
+    if (QP_UNLIKELY(!self || !future || self->awaiting || qp_thread.dropping))
+        cannot_await(future, site);
+    self->site = site;
+    self->awaiting = future;
+    if (QP_UNLIKELY(qp_thread.cancelling) && qp_thread.task && qp_cancel_here(qp_thread.task))
+        leave(self, false); /* before the first poll; it comes back only where something else let the task go on */
+    while ((status = qp_poll(future, self->waker)) == QP_PENDING)
+        leave(self, false);
+    self->awaiting = NULL;
+    self->site = NULL;
+    if (QP_UNLIKELY(status != QP_OK) && qp_thread.runtime)
+        qp_thread.runtime->failure = status;
+    return status;
+}
+
+void qp_unwind(void)
+{
+    struct qp_coroutine *outermost = qp_thread.coroutine;
+    if (outermost) {
+        while (outermost->outer)
+            outermost = outermost->outer;
+        outermost->future.stage |= QP_COROUTINE_UNWINDING;
+        leave(outermost, false);
+    }
+    longjmp(*qp_thread.runtime->unwind, 1);
+}

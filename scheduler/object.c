@@ -1,0 +1,218 @@
+/* Objects, what is held of them, and what async functions own: see object.h, hold.h and owned.h. */
+#include "scheduler/object.h"
+#include "scheduler/hold.h"
+#include "scheduler/misuse.h"
+#include "scheduler/runtime.h"
+#include "scheduler/value.h"
+#include <inttypes.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* ---- memory ---- */
+
+void *qp_allocate(struct qp_runtime *runtime, size_t size)
+{
+    return runtime ? runtime->env.allocate(runtime->env.context, size) : malloc(size);
+}
+
+void qp_release(struct qp_runtime *runtime, void *memory, size_t size)
+{
+    if (runtime)
+        runtime->env.release(runtime->env.context, memory, size);
+    else
+        free(memory);
+}
+
+/* ---- objects ---- */
+
+void qp_object_init(struct qp_object *object, const char *kind, const char *name, uint64_t capacity)
+{
+    object->kind = kind;
+    object->name = name;
+    object->runtime = qp_thread.runtime;
+    object->id = object->runtime ? ++object->runtime->next_object : 0;
+    QP_EMIT(OBJECT_CREATED, .object = object->id, .fields = {capacity}, .text = kind);
+    if (name)
+        QP_EMIT(OBJECT_NAMED, .object = object->id, .text = name);
+}
+
+uint64_t qp_value_number(void)
+{
+    return qp_thread.runtime ? ++qp_thread.runtime->next_value : 0;
+}
+
+/* ---- labels for sentences ---- */
+
+enum { LABELS = 5, LABEL_SIZE = 192 };
+
+static char *next_label(void)
+{
+    static _Thread_local char labels[LABELS][LABEL_SIZE];
+    static _Thread_local unsigned next;
+    return labels[next++ % LABELS];
+}
+
+const char *qp_object_label(const struct qp_object *object)
+{
+    char *label = next_label();
+    if (object->name)
+        snprintf(label, LABEL_SIZE, "%s '%s'", object->kind, object->name);
+    else if (object->id)
+        snprintf(label, LABEL_SIZE, "%s %" PRIu64, object->kind, object->id);
+    else
+        snprintf(label, LABEL_SIZE, "a %s", object->kind);
+    return label;
+}
+
+const char *qp_task_label(uint64_t task)
+{
+    char *label = next_label();
+    const struct qp_task *found = task && qp_thread.runtime ? qp_task_find(qp_thread.runtime, task) : NULL;
+    if (found)
+        snprintf(label, LABEL_SIZE, "task %" PRIu64 " '%s'", task, found->name);
+    else if (task)
+        snprintf(label, LABEL_SIZE, "task %" PRIu64, task);
+    else
+        snprintf(label, LABEL_SIZE, "no task");
+    return label;
+}
+
+const char *qp_waker_label(const struct qp_waker *waker)
+{
+    return waker->ops == &qp_task_waker_ops ? qp_task_label(((const struct qp_task *)waker)->id)
+                                            : "a task of another executor";
+}
+
+const char *qp_site_label(const char *before, const struct qp_site *site)
+{
+    char *label = next_label();
+    if (!site)
+        return "";
+    snprintf(label, LABEL_SIZE, "%s%s:%d", before, site->file, site->line);
+    return label;
+}
+
+/* ---- ownership ---- */
+
+void qp_scope_release(struct qp_scope *scope)
+{
+    struct qp_scope *outer = qp_thread.scope;
+    bool dropping = qp_thread.dropping;
+    qp_thread.scope = scope;
+    qp_thread.dropping = true;
+    while (scope->end.prev != &scope->end) {
+        struct qp_owned *last = scope->end.prev;
+        qp_disown(last);
+        last->ops->release(last);
+    }
+    qp_thread.scope = outer;
+    qp_thread.dropping = dropping;
+}
+
+void qp_owned_give(struct qp_owned *owned, const struct qp_handle *to, const char *what)
+{
+    struct qp_task *task = to->task;
+    if (!task || task->id != to->id || task->flags & QP_TASK_ENDED)
+        qp_misuse("%s given to a task that has ended or is no task, by %s", what,
+                  qp_task_label(qp_thread.task ? qp_thread.task->id : 0));
+    qp_disown(owned);
+    qp_owned_link(owned, qp_task_scope(task));
+}
+
+/* ---- holds ---- */
+
+enum { SLAB_HOLDS = 16 };
+
+struct qp_hold_slab {
+    struct qp_hold_slab *next;
+    struct qp_hold holds[SLAB_HOLDS];
+};
+
+static bool grow(struct qp_runtime *runtime)
+{
+    struct qp_hold_slab *slab = qp_allocate(runtime, sizeof *slab);
+    size_t i;
+    if (!slab)
+        return false;
+    slab->next = runtime->hold_slabs;
+    runtime->hold_slabs = slab;
+    for (i = SLAB_HOLDS; i-- > 0;)
+        qp_hold_give_back(runtime, &slab->holds[i]);
+    return true;
+}
+
+struct qp_hold *qp_hold_take(struct qp_runtime *runtime)
+{
+    struct qp_hold *hold;
+    if (!runtime) {
+        hold = malloc(sizeof *hold);
+    } else {
+        if (!runtime->free_holds && !grow(runtime))
+            return NULL;
+        hold = runtime->free_holds;
+        runtime->free_holds = hold->next;
+    }
+    if (hold)
+        hold->id = 0;
+    return hold;
+}
+
+void qp_hold_give_back(struct qp_runtime *runtime, struct qp_hold *hold)
+{
+    hold->id = 0;
+    if (!runtime) {
+        free(hold);
+        return;
+    }
+    hold->next = runtime->free_holds;
+    runtime->free_holds = hold;
+}
+
+void qp_hold_slabs_release(struct qp_runtime *runtime)
+{
+    while (runtime->hold_slabs) {
+        struct qp_hold_slab *slab = runtime->hold_slabs;
+        runtime->hold_slabs = slab->next;
+        qp_release(runtime, slab, sizeof *slab);
+    }
+    runtime->free_holds = NULL;
+}
+
+static uint64_t next_number(struct qp_runtime *runtime)
+{
+    static _Atomic uint64_t numbers; /* of holds outside a runtime */
+    return runtime ? ++runtime->next_hold : atomic_fetch_add(&numbers, 1) + 1;
+}
+
+void qp_hold_acquired(struct qp_hold *hold, struct qp_object *object, enum qp_hold_style style, uint32_t count,
+                      const struct qp_owned_ops *ops)
+{
+    hold->object = object;
+    hold->id = next_number(object->runtime);
+    hold->task = qp_thread.task ? qp_thread.task->id : 0;
+    hold->scope = qp_thread.scope;
+    hold->site = qp_site_now();
+    hold->count = count;
+    hold->style = style;
+    qp_own(&hold->owned, ops);
+    QP_EMIT(HOLD_ACQUIRED, .object = object->id, .fields = {hold->id, count, style});
+}
+
+void qp_hold_released(struct qp_hold *hold)
+{
+    QP_EMIT(HOLD_RELEASED, .object = hold->object->id, .fields = {hold->id, hold->count, hold->style});
+    qp_disown(&hold->owned);
+    hold->id = 0;
+}
+
+void qp_hold_given(struct qp_hold *hold, uint64_t id, const struct qp_handle *to, const char *noun)
+{
+    if (!hold || !id || hold->id != id)
+        qp_misuse("%s that is empty or was released is given away by %s", noun,
+                  qp_task_label(qp_thread.task ? qp_thread.task->id : 0));
+    qp_owned_give(&hold->owned, to, noun);
+    hold->task = to->id;
+    hold->scope = qp_task_scope(to->task);
+    QP_EMIT(HOLD_GIVEN, .object = hold->object->id, .fields = {hold->id, to->id});
+}

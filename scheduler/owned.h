@@ -1,0 +1,57 @@
+/*
+ * What an async function owns: a list in order of acquisition, released in reverse.
+ *
+ * Invariants: a node is in at most one scope; one in no scope is linked to itself. A node lies in the thing owned, never
+ * on a stack, so that a forgotten one outlives the frame that forgot it. Releasing unlinks first.
+ */
+#ifndef SCHEDULER_OWNED_H
+#define SCHEDULER_OWNED_H
+
+#include "scheduler/memory.h"
+#include "scheduler/thread.h"
+
+struct qp_owned_ops {
+    const char *noun;                                                    /* "a sender", for reports */
+    const char *blocks;                                                  /* operations that wait for its end: "recv" */
+    void (*release)(struct qp_owned *self);                              /* already unlinked */
+    const struct qp_object *(*object)(const struct qp_owned *self);      /* of what it is a part; may be NULL */
+};
+
+static inline void qp_scope_init(struct qp_scope *scope)
+{
+    scope->end.prev = scope->end.next = &scope->end;
+}
+
+static inline void qp_owned_link(struct qp_owned *owned, struct qp_scope *scope)
+{
+    owned->prev = scope->end.prev;
+    owned->next = &scope->end;
+    owned->prev->next = owned;
+    scope->end.prev = owned;
+}
+
+/* Makes the running async function the owner. */
+static inline void qp_own(struct qp_owned *owned, const struct qp_owned_ops *ops)
+{
+    owned->ops = ops;
+    if (QP_LIKELY(qp_thread.scope != NULL))
+        qp_owned_link(owned, qp_thread.scope);
+    else
+        owned->prev = owned->next = owned;
+}
+
+/* Makes nobody the owner. */
+static inline void qp_disown(struct qp_owned *owned)
+{
+    owned->prev->next = owned->next;
+    owned->next->prev = owned->prev;
+    owned->prev = owned->next = owned;
+}
+
+/* Makes a task that has not ended the owner; misuse for an empty handle. `what` is for that sentence. */
+void qp_owned_give(struct qp_owned *owned, const struct qp_handle *to, const char *what);
+
+/* Releases all, last acquired first, also what is acquired meanwhile. */
+void qp_scope_release(struct qp_scope *scope);
+
+#endif

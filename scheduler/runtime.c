@@ -1,0 +1,400 @@
+/* The runtime: see runtime.h for the state and its invariants. */
+#include "scheduler/runtime.h"
+#include "scheduler/coroutine.h"
+#include "scheduler/misuse.h"
+#include "scheduler/value.h"
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- events ---- */
+
+void qp_emit(struct qp_event *event)
+{
+    struct qp_runtime *runtime = qp_thread.runtime;
+    event->seq = ++runtime->next_seq;
+    event->time_ns = runtime->env.now(runtime->env.context);
+    event->task = qp_thread.task ? qp_thread.task->id : 0;
+    event->site = qp_site_now();
+    runtime->env.event(runtime->env.context, event);
+}
+
+void qp_log(const char *format, ...)
+{
+    char text[QP_MESSAGE_SIZE];
+    va_list args;
+    if (!qp_thread.tracing)
+        return;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    QP_EMIT(MESSAGE, .text = text);
+}
+
+/* ---- ends that come from inside ---- */
+
+void qp_runtime_say(struct qp_runtime *runtime, const char *format, ...)
+{
+    size_t room = sizeof runtime->report - runtime->report_length;
+    va_list args;
+    int length;
+    va_start(args, format);
+    length = vsnprintf(runtime->report + runtime->report_length, room, format, args);
+    va_end(args);
+    if (length > 0)
+        runtime->report_length += (size_t)length < room ? (size_t)length : room - 1;
+}
+
+void qp_runtime_stop(struct qp_runtime *runtime, enum qp_status outcome, const char *sentence)
+{
+    QP_EMIT(FAILURE, .fields = {(uint64_t)outcome}, .text = sentence);
+    if (runtime->outcome != QP_OK)
+        return;
+    runtime->outcome = outcome;
+    qp_runtime_say(runtime, "%s", sentence);
+}
+
+/* Ends the run and leaves the step under way, or, where there is none, the process. */
+QP_NORETURN static void stop(enum qp_status outcome, const char *sentence)
+{
+    struct qp_runtime *runtime = qp_thread.runtime;
+    if (!runtime || !runtime->unwind) {
+        fprintf(stderr, "quipu: %s\n", sentence);
+        abort();
+    }
+    qp_runtime_stop(runtime, outcome, sentence);
+    qp_unwind();
+}
+
+void qp_misuse(const char *format, ...)
+{
+    char sentence[QP_REPORT_SIZE / 4];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(sentence, sizeof sentence, format, args);
+    va_end(args);
+    stop(QP_MISUSE, sentence);
+}
+
+void qp_fail(const struct qp_site *site, const char *format, ...)
+{
+    char sentence[QP_REPORT_SIZE / 4];
+    va_list args;
+    int length = snprintf(sentence, sizeof sentence, "%s:%d: ", site->file, site->line);
+    if (length < 0 || (size_t)length >= sizeof sentence)
+        length = 0;
+    va_start(args, format);
+    vsnprintf(sentence + length, sizeof sentence - (size_t)length, format, args);
+    va_end(args);
+    stop(QP_FAILED, sentence);
+}
+
+/* ---- making and ending one ---- */
+
+static void close_down(struct qp_runtime *runtime);
+
+/* For a runtime that was driven by hand: ends the tasks that are left. */
+static void close_down_entered(struct qp_runtime *runtime)
+{
+    struct qp_runtime *before = qp_runtime_enter(runtime);
+    close_down(runtime);
+    qp_runtime_enter(before);
+}
+
+struct qp_runtime *qp_runtime_create(const struct qp_env *env)
+{
+    struct qp_runtime *runtime = env->allocate(env->context, sizeof *runtime);
+    if (!runtime)
+        return NULL;
+    memset(runtime, 0, offsetof(struct qp_runtime, message));
+    runtime->message[0] = '\0';
+    runtime->report[0] = '\0';
+    runtime->report_length = 0;
+    runtime->env = *env;
+    runtime->main_status = QP_PENDING;
+    return runtime;
+}
+
+struct qp_runtime *qp_runtime_enter(struct qp_runtime *runtime)
+{
+    struct qp_runtime *before = qp_thread.runtime;
+    memset(&qp_thread, 0, sizeof qp_thread);
+    qp_thread.runtime = runtime;
+    qp_thread.tracing = runtime && runtime->env.event;
+    qp_thread.cancelling = runtime && qp_runtime_wants(runtime, QP_CHOICE_CANCEL);
+    return before;
+}
+
+void qp_runtime_destroy(struct qp_runtime *runtime)
+{
+    if (!runtime)
+        return;
+    if (qp_thread.runtime == runtime && qp_thread.task)
+        qp_misuse("qp_runtime_destroy from inside the runtime, by %s", qp_task_label(qp_task_id()));
+    if (runtime->tasks.first)
+        close_down_entered(runtime);
+    while (runtime->blocks) {
+        struct qp_task *block = runtime->blocks;
+        runtime->blocks = block->next_block;
+        qp_task_release_texts(block);
+        qp_release(runtime, block, block->size);
+    }
+    qp_hold_slabs_release(runtime);
+    if (runtime->ready.ring)
+        qp_release(runtime, runtime->ready.ring, runtime->ready.size * sizeof(struct qp_task *));
+    if (runtime->timers.due)
+        qp_release(runtime, runtime->timers.due, runtime->timers.room * sizeof(struct qp_timer *));
+    if (qp_thread.runtime == runtime)
+        qp_runtime_enter(NULL);
+    runtime->env.release(runtime->env.context, runtime, sizeof *runtime);
+}
+
+const char *qp_runtime_report(const struct qp_runtime *runtime)
+{
+    return runtime->report;
+}
+
+uint64_t qp_runtime_steps(const struct qp_runtime *runtime)
+{
+    return runtime->steps;
+}
+
+uint64_t qp_choice_task(const struct qp_choice *choice, uint32_t index)
+{
+    return qp_ready_at(&choice->runtime->ready, index)->id;
+}
+
+uint64_t qp_random(uint64_t count)
+{
+    struct qp_runtime *runtime = qp_thread.runtime;
+    if (!runtime)
+        qp_misuse("qp_random outside a runtime");
+    return runtime->env.random(runtime->env.context, count);
+}
+
+/* ---- the loop ---- */
+
+static void fire(struct qp_timer *timer)
+{
+    QP_EMIT(TIMER_FIRED, .fields = {(uint64_t)timer->deadline_ns});
+    qp_wake(timer->waker);
+}
+
+/* Fires the timers that are due; where the environment chooses among them, only makes them known as due. */
+static void look_at_the_clock(struct qp_runtime *runtime)
+{
+    struct qp_timer *timer;
+    int64_t now;
+    if (!runtime->timers.root)
+        return;
+    now = runtime->env.now(runtime->env.context);
+    if (runtime->env.choose) {
+        qp_timers_collect(&runtime->timers, now);
+        return;
+    }
+    while ((timer = qp_timers_pop(&runtime->timers, now)) != NULL)
+        fire(timer);
+}
+
+static uint32_t choose(struct qp_runtime *runtime, enum qp_choice_kind kind, size_t count)
+{
+    return count > 1 && qp_runtime_wants(runtime, kind) ? qp_runtime_choose(runtime, kind, (uint32_t)count) : 0;
+}
+
+/* Fires one due timer, if it is its turn. */
+static bool fire_one(struct qp_runtime *runtime)
+{
+    size_t due = qp_timers_due(&runtime->timers);
+    if (!due || (qp_ready_count(&runtime->ready) && choose(runtime, QP_CHOICE_TIMER_FIRST, 2)))
+        return false;
+    fire(qp_timers_take(&runtime->timers, choose(runtime, QP_CHOICE_TIMER, due)));
+    return true;
+}
+
+static void turn(struct qp_runtime *runtime)
+{
+    runtime->since_turn = 0;
+    if (runtime->env.turn)
+        runtime->env.turn(runtime->env.context, runtime);
+    look_at_the_clock(runtime);
+}
+
+static bool turn_is_due(const struct qp_runtime *runtime)
+{
+    return runtime->since_turn >= runtime->env.turn_every ||
+           (runtime->blocking && qp_runtime_wants(runtime, QP_CHOICE_BLOCKING));
+}
+
+static void step(struct qp_runtime *runtime)
+{
+    uint32_t count = qp_ready_count(&runtime->ready);
+    uint32_t index = count > 1 && runtime->env.choose ? choose(runtime, QP_CHOICE_TASK, count) : 0;
+    runtime->steps++;
+    runtime->since_turn++;
+    qp_task_step(qp_ready_take(&runtime->ready, index));
+}
+
+/* Does one thing. False: there is nothing to do, and there will not be. */
+static bool advance(struct qp_runtime *runtime)
+{
+    if (QP_UNLIKELY(turn_is_due(runtime)))
+        turn(runtime);
+    if (QP_UNLIKELY(runtime->outcome != QP_OK))
+        return true; /* blocking work ended the run */
+    if (QP_UNLIKELY(qp_timers_due(&runtime->timers)) && fire_one(runtime))
+        return true;
+    if (qp_ready_count(&runtime->ready)) {
+        step(runtime);
+        return true;
+    }
+    if (!runtime->env.park(runtime->env.context, runtime, qp_timers_next(&runtime->timers)))
+        return false;
+    look_at_the_clock(runtime);
+    return true;
+}
+
+static void over_the_limit(struct qp_runtime *runtime)
+{
+    char sentence[128];
+    snprintf(sentence, sizeof sentence, "not finished after %llu steps: it may never end",
+             (unsigned long long)runtime->env.most_steps);
+    qp_runtime_stop(runtime, QP_LIMIT, sentence);
+}
+
+/* Runs until main has ended or something ends the run. */
+static void loop(struct qp_runtime *runtime)
+{
+    uint64_t most = runtime->env.most_steps ? runtime->env.most_steps : UINT64_MAX;
+    while (runtime->main_status == QP_PENDING && runtime->outcome == QP_OK) {
+        if (QP_UNLIKELY(runtime->steps >= most)) {
+            over_the_limit(runtime);
+        } else if (QP_UNLIKELY(!advance(runtime))) {
+            qp_runtime_stop(runtime, QP_DEADLOCK, qp_status_text(QP_DEADLOCK));
+            qp_deadlock_report(runtime);
+        }
+    }
+}
+
+/* After a step was left by qp_unwind: its task panicked, or the run is over. */
+static void left(struct qp_runtime *runtime)
+{
+    struct qp_task *task = qp_thread.task;
+    qp_thread.coroutine = NULL;
+    qp_thread.dropping = false;
+    qp_coroutines_finish();
+    if (!task)
+        return;
+    task->flags &= (uint16_t) ~(QP_TASK_RUNNING | QP_TASK_WOKEN);
+    if (runtime->panicking) {
+        runtime->panicking = false;
+        qp_task_end(task, QP_PANICKED);
+    }
+    qp_runtime_enter(runtime);
+}
+
+static void run(struct qp_runtime *runtime)
+{
+    jmp_buf unwind;
+    runtime->unwind = &unwind;
+    if (setjmp(unwind))
+        left(qp_thread.runtime);
+    loop(qp_thread.runtime);
+    qp_thread.runtime->unwind = NULL;
+}
+
+/* ---- shutdown ---- */
+
+/* Ends a task that is left; one that runs blocking work only if that can be withdrawn. */
+static void drop_task(struct qp_runtime *runtime, struct qp_task *task)
+{
+    if (task->style == QP_STYLE_BLOCKING && !qp_blocking_withdraw(task)) {
+        runtime->env.finish(runtime->env.context, runtime);
+        return;
+    }
+    qp_task_end(task, task->flags & QP_TASK_MAIN ? runtime->main_status : QP_CANCELLED);
+}
+
+static struct qp_task *next_to_drop(struct qp_runtime *runtime)
+{
+    struct qp_task *first = runtime->tasks.first;
+    if (first && first == runtime->main && first->next)
+        return first->next;
+    return first;
+}
+
+/* Drops every task that is left, main last. What fails meanwhile is noted, and the rest is done all the same. */
+static void close_down(struct qp_runtime *runtime)
+{
+    jmp_buf unwind;
+    struct qp_task *task;
+    if (runtime->main_status == QP_PENDING)
+        runtime->main_status = QP_CANCELLED;
+    QP_EMIT(RUNTIME_CLOSING, .fields = {(uint64_t)runtime->main_status});
+    runtime->unwind = &unwind;
+    if (setjmp(unwind)) {
+        qp_coroutines_finish();
+        qp_runtime_enter(qp_thread.runtime);
+    }
+    runtime = qp_thread.runtime;
+    while ((task = next_to_drop(runtime)) != NULL) {
+        runtime->closing = task == runtime->main;
+        drop_task(runtime, task);
+    }
+    runtime->main = NULL;
+    runtime->unwind = NULL;
+}
+
+enum qp_status qp_runtime_run(struct qp_runtime *runtime, qp_async_fn function, void *arg)
+{
+    struct qp_task_options options = {.name = "main"};
+    struct qp_runtime *before = qp_runtime_enter(runtime);
+    struct qp_handle main;
+    enum qp_status status;
+    if (runtime->next_task)
+        qp_misuse("qp_runtime_run for the second time");
+    main = qp_spawn_with(function, arg, &options);
+    if (!main.task) {
+        qp_runtime_enter(before);
+        return QP_NOMEM;
+    }
+    runtime->main = main.task;
+    runtime->main->flags |= QP_TASK_MAIN;
+    run(runtime);
+    close_down(runtime);
+    status = runtime->outcome != QP_OK ? runtime->outcome : runtime->main_status;
+    if (status == QP_PANICKED)
+        qp_runtime_say(runtime, "main panicked with message \"%s\"", main.task->message ? main.task->message : "");
+    else if (status == QP_CANCELLED)
+        qp_runtime_say(runtime, "main was cancelled");
+    qp_handle_drop(&main);
+    qp_runtime_enter(before);
+    return status;
+}
+
+/* Does all that can be done now. */
+static void drain(struct qp_runtime *runtime)
+{
+    jmp_buf unwind;
+    runtime->unwind = &unwind;
+    if (setjmp(unwind))
+        left(qp_thread.runtime);
+    runtime = qp_thread.runtime;
+    while (runtime->outcome == QP_OK && (qp_timers_due(&runtime->timers) || qp_ready_count(&runtime->ready)))
+        if (!fire_one(runtime))
+            step(runtime);
+    runtime->unwind = NULL;
+}
+
+bool qp_runtime_turn(struct qp_runtime *runtime)
+{
+    struct qp_runtime *before = qp_runtime_enter(runtime);
+    uint64_t steps = runtime->steps;
+    size_t timers = runtime->timers.registered;
+    bool busy;
+    turn(runtime);
+    drain(runtime);
+    busy = runtime->steps != steps || runtime->timers.registered < timers;
+    qp_runtime_enter(before);
+    return busy;
+}

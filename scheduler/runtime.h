@@ -1,0 +1,74 @@
+/*
+ * The runtime: its tasks, its ready queue, its timers, and the environment that it runs in.
+ *
+ * Invariants: every task that has not ended is in `tasks`, in order of spawning. A task is in the ready queue if and
+ * only if QP_TASK_QUEUED. While `stepping` is set, qp_unwind() may leave the step from any depth. `outcome` is QP_OK
+ * until something ends the run from inside.
+ */
+#ifndef SCHEDULER_RUNTIME_H
+#define SCHEDULER_RUNTIME_H
+
+#include "scheduler/hold.h"
+#include "scheduler/ready.h"
+#include "scheduler/task.h"
+#include "scheduler/timers.h"
+#include <quipu/env.h>
+#include <quipu/runtime.h>
+#include <setjmp.h>
+
+enum { QP_REPORT_SIZE = 4096, QP_JOIN_MESSAGE_SIZE = QP_MESSAGE_SIZE + 64, QP_TASK_SIZES = 16 };
+
+struct qp_runtime {
+    struct qp_env env;
+    struct qp_ready ready;
+    struct qp_timers timers;
+    struct qp_task_list tasks;
+    uint32_t live;                /* tasks that have not ended */
+    uint32_t since_turn;          /* steps */
+    uint32_t blocking;            /* pieces of blocking work that the environment has */
+    struct qp_task *main;         /* NULL before and after the run */
+    enum qp_status main_status;   /* QP_PENDING until main has ended */
+    bool closing;                 /* main itself is being released */
+    bool panicking;               /* the step under way is left because its task panicked */
+    jmp_buf *unwind;              /* where qp_unwind goes; NULL: it cannot */
+    enum qp_status outcome;
+    uint64_t steps;
+    uint64_t next_task, next_object, next_value, next_hold, next_deferred, next_seq;
+    uint32_t next_future;
+    struct qp_task *free_tasks[QP_TASK_SIZES];    /* by size in units of 64 bytes */
+    struct qp_task *blocks;                       /* every task's memory, used and free */
+    struct qp_hold *free_holds;
+    struct qp_hold_slab *hold_slabs;
+    enum qp_status failure;       /* of the last await that failed */
+    char message[QP_JOIN_MESSAGE_SIZE];    /* and what a join had to say about it */
+    size_t report_length;
+    char report[QP_REPORT_SIZE];
+};
+
+/* Ends the run: the first outcome and its sentence stay. */
+void qp_runtime_stop(struct qp_runtime *runtime, enum qp_status outcome, const char *sentence);
+
+/* Appends a line to the report, as far as there is room. */
+void qp_runtime_say(struct qp_runtime *runtime, const char *format, ...) QP_PRINTF(2, 3);
+
+/* Leaves the step under way, from whatever stack. Only while the current runtime's `unwind` is set. */
+QP_NORETURN void qp_unwind(void);
+
+/* Says who waits for what, into the report. */
+void qp_deadlock_report(struct qp_runtime *runtime);
+
+static inline bool qp_runtime_wants(const struct qp_runtime *runtime, enum qp_choice_kind kind)
+{
+    return runtime->env.choose && (runtime->env.choices >> kind & 1);
+}
+
+static inline uint32_t qp_runtime_choose(struct qp_runtime *runtime, enum qp_choice_kind kind, uint32_t count)
+{
+    struct qp_choice choice = {kind, count, runtime};
+    return runtime->env.choose(runtime->env.context, &choice);
+}
+
+/* Asks whether the running task is cancelled at this moment; if so, asks for its abort. */
+bool qp_cancel_here(struct qp_task *task);
+
+#endif

@@ -1,0 +1,677 @@
+/* Tasks: see task.h for the state and its invariants. */
+#include "scheduler/task.h"
+#include "scheduler/coroutine.h"
+#include "scheduler/misuse.h"
+#include "scheduler/poll.h"
+#include "scheduler/runtime.h"
+#include "scheduler/value.h"
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+_Thread_local struct qp_thread qp_thread;
+
+/* ---- wakers ---- */
+
+void qp_task_wake(struct qp_task *task)
+{
+    struct qp_runtime *runtime = task->runtime;
+    if (task->flags & (QP_TASK_QUEUED | QP_TASK_RUNNING | QP_TASK_ENDING)) {
+        if (task->flags & QP_TASK_RUNNING)
+            task->flags |= QP_TASK_WOKEN;
+        return;
+    }
+    task->flags |= QP_TASK_QUEUED;
+    qp_ready_push(&runtime->ready, task);
+    QP_EMIT(TASK_WOKEN, .fields = {task->id});
+}
+
+static void waker_wake(struct qp_waker *waker)
+{
+    qp_task_wake((struct qp_task *)waker);
+}
+
+static struct qp_waker *waker_clone(struct qp_waker *waker)
+{
+    ((struct qp_task *)waker)->references++;
+    return waker;
+}
+
+static void waker_drop(struct qp_waker *waker)
+{
+    qp_task_unreference((struct qp_task *)waker);
+}
+
+const struct qp_waker_ops qp_task_waker_ops = {waker_wake, waker_clone, waker_drop};
+
+/* ---- memory: pooled by size, and readable until the runtime ends ---- */
+
+enum { UNIT = 64 };
+
+static struct qp_task *block_take(struct qp_runtime *runtime, size_t size)
+{
+    size_t units = (size + UNIT - 1) / UNIT;
+    struct qp_task *task;
+    if (units < QP_TASK_SIZES && (task = runtime->free_tasks[units]) != NULL) {
+        runtime->free_tasks[units] = task->next_free;
+        return task;
+    }
+    task = qp_allocate(runtime, units * UNIT);
+    if (!task)
+        return NULL;
+    task->size = (uint32_t)(units * UNIT);
+    task->next_block = runtime->blocks;
+    runtime->blocks = task;
+    return task;
+}
+
+static void block_give_back(struct qp_task *task)
+{
+    struct qp_runtime *runtime = task->runtime;
+    size_t units = task->size / UNIT;
+    task->id = 0;
+    if (units < QP_TASK_SIZES) {
+        task->next_free = runtime->free_tasks[units];
+        runtime->free_tasks[units] = task;
+    }
+}
+
+void qp_task_release_texts(struct qp_task *task)
+{
+    if (task->flags & QP_TASK_OWNS_NAME)
+        qp_release(task->runtime, (char *)(uintptr_t)task->name, QP_NAME_SIZE);
+    if (task->message)
+        qp_release(task->runtime, task->message, strlen(task->message) + 1);
+    task->flags &= (uint16_t)~QP_TASK_OWNS_NAME;
+    task->name = "";
+    task->message = NULL;
+}
+
+void qp_task_unreference(struct qp_task *task)
+{
+    if (--task->references)
+        return;
+    qp_task_release_texts(task);
+    block_give_back(task);
+}
+
+/* ---- the list of live tasks, and room for each in the ready queue ---- */
+
+static bool ready_reserve(struct qp_runtime *runtime)
+{
+    struct qp_ready *ready = &runtime->ready, grown = {NULL, 0, 0, ready->size ? ready->size * 2 : 8};
+    if (runtime->live < ready->size)
+        return true;
+    grown.ring = qp_allocate(runtime, grown.size * sizeof(struct qp_task *));
+    if (!grown.ring)
+        return false;
+    while (qp_ready_count(ready))
+        qp_ready_push(&grown, qp_ready_take(ready, 0));
+    if (ready->ring)
+        qp_release(runtime, ready->ring, ready->size * sizeof(struct qp_task *));
+    *ready = grown;
+    return true;
+}
+
+static void list_append(struct qp_task_list *list, struct qp_task *task)
+{
+    task->prev = list->last;
+    task->next = NULL;
+    *(list->last ? &list->last->next : &list->first) = task;
+    list->last = task;
+}
+
+static void list_remove(struct qp_task_list *list, struct qp_task *task)
+{
+    *(task->prev ? &task->prev->next : &list->first) = task->next;
+    *(task->next ? &task->next->prev : &list->last) = task->prev;
+}
+
+struct qp_task *qp_task_find(struct qp_runtime *runtime, uint64_t id)
+{
+    struct qp_task *task = runtime->tasks.first;
+    while (task && task->id != id)
+        task = task->next;
+    return task;
+}
+
+struct qp_scope *qp_task_scope(struct qp_task *task)
+{
+    return task->style == QP_STYLE_COROUTINE ? &((struct qp_coroutine *)task->future)->scope : &task->scope;
+}
+
+/* ---- handles ---- */
+
+static void result_drop(struct qp_task *task)
+{
+    if (!(task->flags & QP_TASK_RESULT))
+        return;
+    task->flags &= (uint16_t)~QP_TASK_RESULT;
+    qp_value_drop(task->result_type, task->result, 0, task->result_id, QP_DROP_RESULT);
+}
+
+/* The handle is no more; already disowned. */
+static void detach(struct qp_task *task)
+{
+    QP_EMIT(TASK_DETACHED, .fields = {task->id});
+    task->joiner = NULL;
+    task->flags |= QP_TASK_DETACHED;
+    if (task->flags & QP_TASK_ENDED)
+        result_drop(task);
+    qp_task_unreference(task);
+}
+
+static void handle_release(struct qp_owned *owned)
+{
+    detach(QP_CONTAINER(owned, struct qp_task, handle));
+}
+
+static const struct qp_owned_ops handle_ops = {"a handle", NULL, handle_release, NULL};
+
+/* The task of a handle that is still held; NULL for an empty one and for a copy of one that was used. */
+static struct qp_task *held(const struct qp_handle *handle)
+{
+    struct qp_task *task = handle->task;
+    return task && task->id == handle->id && !(task->flags & QP_TASK_DETACHED) ? task : NULL;
+}
+
+/* The same, unless a join has it: what may be dropped, given away or joined. */
+static struct qp_task *free_to_use(const struct qp_handle *handle)
+{
+    struct qp_task *task = held(handle);
+    return task && !(task->flags & QP_TASK_JOINING) ? task : NULL;
+}
+
+void qp_handle_drop(struct qp_handle *handle)
+{
+    struct qp_task *task = free_to_use(handle);
+    *handle = (struct qp_handle){NULL, 0};
+    if (!task)
+        return;
+    qp_disown(&task->handle);
+    detach(task);
+}
+
+void qp_handle_give(const struct qp_handle *handle, const struct qp_handle *to)
+{
+    struct qp_task *task = free_to_use(handle);
+    if (!task)
+        qp_misuse("an empty handle is given away by %s", qp_task_label(qp_thread.task ? qp_thread.task->id : 0));
+    qp_owned_give(&task->handle, to, "a handle");
+}
+
+bool qp_is_finished(const struct qp_handle *handle)
+{
+    const struct qp_task *task = held(handle);
+    bool finished = task && task->flags & QP_TASK_ENDED;
+    QP_EMIT(TASK_ASKED, .fields = {task ? task->id : 0, finished});
+    return finished;
+}
+
+void qp_abort(const struct qp_handle *handle)
+{
+    struct qp_task *task = handle->task && handle->task->id == handle->id ? handle->task : NULL;
+    if (!task)
+        return;
+    QP_EMIT(TASK_ABORTED, .fields = {task->id});
+    if (task->flags & (QP_TASK_ENDED | QP_TASK_ENDING | QP_TASK_STARTED))
+        return;
+    if (task->style == QP_STYLE_BLOCKING && !qp_blocking_withdraw(task))
+        return;
+    task->flags |= QP_TASK_ABORTED;
+    qp_task_wake(task);
+}
+
+/* ---- spawning ---- */
+
+static struct qp_runtime *runtime_for(const char *what)
+{
+    if (!qp_thread.runtime)
+        qp_misuse("%s outside a runtime", what);
+    if (qp_thread.task && qp_thread.task->style == QP_STYLE_BLOCKING)
+        qp_misuse("%s in blocking work, %s: it runs off the executor", what, qp_task_label(qp_thread.task->id));
+    return qp_thread.runtime;
+}
+
+static const struct qp_task_options no_options;
+
+/* A task with `extra` bytes behind it, not yet among the live ones; NULL: no memory. */
+static struct qp_task *create(struct qp_runtime *runtime, enum qp_task_style style, size_t head, size_t extra,
+                              const struct qp_task_options *options)
+{
+    const struct qp_type *type = options->result;
+    size_t result = (head + extra + 15) & ~(size_t)15;
+    struct qp_task *task;
+    if (!ready_reserve(runtime))
+        return NULL;
+    task = block_take(runtime, result + (type ? type->size : 0));
+    if (!task)
+        return NULL;
+    task->waker.ops = &qp_task_waker_ops;
+    task->runtime = runtime;
+    task->future = (struct qp_future *)(void *)((char *)task + head);
+    qp_scope_init(&task->scope);
+    task->joiner = NULL;
+    task->name = options->name ? options->name : "task";
+    task->drop = options->drop;
+    task->arg = NULL;
+    task->result_type = type;
+    task->result = (char *)task + result;
+    task->message = NULL;
+    task->references = 2; /* its life and its handle */
+    task->flags = 0;
+    task->status = QP_PENDING;
+    task->style = (uint8_t)style;
+    return task;
+}
+
+/* Numbers it, makes it live, and makes the running function the owner of its handle. */
+static struct qp_handle launch(struct qp_task *task)
+{
+    struct qp_runtime *runtime = task->runtime;
+    task->id = ++runtime->next_task;
+    list_append(&runtime->tasks, task);
+    runtime->live++;
+    qp_own(&task->handle, &handle_ops);
+    QP_EMIT(TASK_SPAWNED, .fields = {task->id, task->style}, .text = task->name);
+    return (struct qp_handle){task, task->id};
+}
+
+struct qp_handle qp_spawn_with(qp_async_fn function, void *arg, const struct qp_task_options *options)
+{
+    struct qp_runtime *runtime = runtime_for("qp_spawn");
+    struct qp_task *task;
+    struct qp_coroutine *coroutine;
+    struct qp_handle handle;
+    options = options ? options : &no_options;
+    task = create(runtime, QP_STYLE_COROUTINE, sizeof *task, sizeof *coroutine, options);
+    if (!task)
+        return (struct qp_handle){NULL, 0};
+    coroutine = (struct qp_coroutine *)task->future;
+    qp_coroutine_init(coroutine, function, arg);
+    coroutine->future.stage = QP_COROUTINE_TASK;
+    coroutine->stack_size = options->stack_size;
+    task->arg = arg;
+    handle = launch(task);
+    qp_task_wake(task);
+    return handle;
+}
+
+struct qp_handle qp_spawn_future(const struct qp_future *future, size_t size, const struct qp_task_options *options)
+{
+    struct qp_runtime *runtime = runtime_for("qp_spawn_future");
+    struct qp_task *task;
+    struct qp_handle handle;
+    options = options ? options : &no_options;
+    if (future->state != QP_FUTURE_NEW)
+        qp_misuse("qp_spawn_future of future '%s', which was polled before", future->ops->name);
+    task = create(runtime, QP_STYLE_FUTURE, sizeof *task, size, options);
+    if (!task)
+        return (struct qp_handle){NULL, 0};
+    memcpy(task->future, future, size);
+    if (!options->name)
+        task->name = future->ops->name;
+    handle = launch(task);
+    qp_task_wake(task);
+    return handle;
+}
+
+/* ---- blocking work ---- */
+
+struct qp_handle qp_spawn_blocking_with(void (*function)(void *arg), void *arg, const struct qp_task_options *options)
+{
+    struct qp_runtime *runtime = runtime_for("qp_spawn_blocking");
+    struct qp_blocking *blocking;
+    struct qp_handle handle;
+    options = options ? options : &no_options;
+    blocking = (struct qp_blocking *)create(runtime, QP_STYLE_BLOCKING, sizeof *blocking, 0, options);
+    if (!blocking)
+        return (struct qp_handle){NULL, 0};
+    blocking->task.future = NULL;
+    blocking->task.arg = arg;
+    blocking->function = function;
+    handle = launch(&blocking->task);
+    qp_blocking_submit(blocking);
+    return handle;
+}
+
+/* ---- the running task ---- */
+
+uint64_t qp_task_id(void)
+{
+    return qp_thread.task ? qp_thread.task->id : 0;
+}
+
+const char *qp_task_name(void)
+{
+    return qp_thread.task ? qp_thread.task->name : "";
+}
+
+void qp_task_rename(const char *format, ...)
+{
+    struct qp_task *task = qp_thread.task;
+    char *name;
+    va_list args;
+    if (!task)
+        return;
+    name = task->flags & QP_TASK_OWNS_NAME ? (char *)(uintptr_t)task->name : qp_allocate(task->runtime, QP_NAME_SIZE);
+    if (!name)
+        return; /* it keeps the name that it has */
+    va_start(args, format);
+    vsnprintf(name, QP_NAME_SIZE, format, args);
+    va_end(args);
+    task->name = name;
+    task->flags |= QP_TASK_OWNS_NAME;
+    QP_EMIT(TASK_RENAMED, .text = name);
+}
+
+void qp_return(const void *value)
+{
+    struct qp_task *task = qp_thread.task;
+    if (!task || !task->result_type)
+        qp_misuse("qp_return in %s, which was spawned without a result type", qp_task_label(qp_task_id()));
+    if (task->style == QP_STYLE_BLOCKING) {
+        qp_blocking_return((struct qp_blocking *)task, value);
+        return;
+    }
+    result_drop(task);
+    if (task->result_type->size)
+        memcpy(task->result, value, task->result_type->size);
+    qp_task_has_result(task);
+}
+
+void qp_task_has_result(struct qp_task *task)
+{
+    task->result_id = ++task->runtime->next_value;
+    task->flags |= QP_TASK_RESULT;
+    if (QP_UNLIKELY(qp_thread.tracing)) {
+        char text[QP_PRINT_SIZE];
+        QP_EMIT(TASK_RESULT, .fields = {task->result_id, task->id}, .text = qp_print(task->result_type, task->result, text));
+    }
+}
+
+const char *qp_error_message(void)
+{
+    const struct qp_runtime *runtime = qp_thread.runtime;
+    if (!runtime)
+        return qp_status_text(QP_OK);
+    if (runtime->failure == QP_CANCELLED || runtime->failure == QP_PANICKED)
+        return runtime->message;
+    return qp_status_text(runtime->failure);
+}
+
+void qp_panic_at(const struct qp_site *site, const char *format, ...)
+{
+    struct qp_task *task = qp_thread.task;
+    char text[QP_MESSAGE_SIZE];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    if (!task || (task->style != QP_STYLE_BLOCKING && !qp_thread.runtime->unwind))
+        qp_misuse("panic outside a task, at %s:%d: %s", site->file, site->line, text);
+    if (task->flags & QP_TASK_ENDING || qp_thread.dropping)
+        qp_misuse("%s panicked while it was being released, at %s:%d: %s", qp_task_label(task->id), site->file,
+                  site->line, text);
+    if (task->style == QP_STYLE_BLOCKING)
+        qp_blocking_panic((struct qp_blocking *)task, text);
+    qp_task_set_message(task, text);
+    qp_thread.runtime->panicking = true;
+    qp_unwind();
+}
+
+void qp_task_set_message(struct qp_task *task, const char *text)
+{
+    size_t size = strlen(text) + 1;
+    task->message = qp_allocate(task->runtime, size);
+    if (task->message)
+        memcpy(task->message, text, size);
+}
+
+/* ---- its steps, and its end ---- */
+
+static void end_event(const struct qp_task *task)
+{
+    switch ((enum qp_status)task->status) {
+    case QP_OK:
+        QP_EMIT(TASK_COMPLETED, .object = 0);
+        break;
+    case QP_CANCELLED:
+        QP_EMIT(TASK_CANCELLED, .object = 0);
+        break;
+    case QP_PANICKED:
+        QP_EMIT(TASK_PANICKED, .text = task->message ? task->message : "");
+        break;
+    default:
+        QP_EMIT(TASK_FAILED, .fields = {task->status});
+        break;
+    }
+}
+
+/* Releases in the task's name all that it has. What it did before is skipped when it is called again. */
+static void release_all(struct qp_task *task)
+{
+    struct qp_thread before = qp_thread;
+    void (*drop)(void *arg) = task->drop;
+    qp_thread.task = task;
+    qp_thread.coroutine = NULL;
+    qp_thread.site = NULL;
+    qp_thread.scope = qp_task_scope(task);
+    qp_future_drop(task->future);
+    qp_scope_release(qp_task_scope(task));
+    task->drop = NULL;
+    if (drop)
+        drop(task->arg);
+    if (task->status != QP_OK)
+        result_drop(task);
+    end_event(task);
+    qp_thread = before;
+}
+
+void qp_task_end(struct qp_task *task, enum qp_status status)
+{
+    struct qp_runtime *runtime = task->runtime;
+    if (task->flags & QP_TASK_MAIN && !runtime->closing) {
+        runtime->main_status = status; /* the others go first: they may use what it owns */
+        return;
+    }
+    if (!(task->flags & QP_TASK_ENDING)) {
+        task->status = (uint8_t)status;
+        task->flags |= QP_TASK_ENDING;
+        QP_EMIT(TASK_UNWINDING, .fields = {(uint64_t)status, task->id});
+    }
+    release_all(task);
+    task->flags |= QP_TASK_ENDED;
+    list_remove(&runtime->tasks, task);
+    runtime->live--;
+    if (task->joiner)
+        qp_wake(task->joiner);
+    if (task->flags & QP_TASK_DETACHED)
+        result_drop(task);
+    qp_task_unreference(task);
+}
+
+/* What to do after a poll: the future's status, or a request for cancellation that came during it. */
+static void polled(struct qp_task *task, enum qp_status status)
+{
+    task->flags &= (uint16_t)~QP_TASK_RUNNING;
+    if (QP_UNLIKELY(qp_thread.cancelling) && status == QP_PENDING)
+        qp_cancel_here(task); /* it waits */
+    if (status != QP_PENDING) {
+        qp_task_end(task, status == QP_NOMEM && task->style == QP_STYLE_COROUTINE ? QP_NOMEM : QP_OK);
+    } else if (task->flags & QP_TASK_ABORTED) {
+        qp_task_end(task, QP_CANCELLED);
+    } else {
+        QP_EMIT(TASK_SUSPENDED, .object = 0);
+        if (task->flags & QP_TASK_WOKEN) {
+            task->flags &= (uint16_t)~QP_TASK_WOKEN;
+            qp_task_wake(task);
+        }
+    }
+}
+
+bool qp_cancel_here(struct qp_task *task)
+{
+    if (task->flags & QP_TASK_ABORTED || !qp_runtime_choose(task->runtime, QP_CHOICE_CANCEL, 2))
+        return false;
+    QP_EMIT(TASK_ABORTED, .fields = {task->id});
+    task->flags |= QP_TASK_ABORTED;
+    return true;
+}
+
+void qp_task_step(struct qp_task *task)
+{
+    enum qp_status status;
+    task->flags &= (uint16_t)~QP_TASK_QUEUED;
+    qp_thread.task = task;
+    qp_thread.scope = &task->scope;
+    qp_thread.site = NULL;
+    if (QP_UNLIKELY(qp_thread.cancelling))
+        qp_cancel_here(task); /* woken, and not yet polled */
+    if (QP_UNLIKELY(task->flags & QP_TASK_ABORTED)) {
+        qp_task_end(task, QP_CANCELLED);
+    } else {
+        QP_EMIT(TASK_POLLED, .object = 0);
+        task->flags |= QP_TASK_RUNNING;
+        status = task->future->ops->poll(task->future, &task->waker);
+        task->future->state = status == QP_PENDING ? QP_FUTURE_PENDING : QP_FUTURE_DONE;
+        polled(task, status);
+    }
+    qp_thread.task = NULL;
+    qp_thread.scope = NULL;
+}
+
+/* ---- joining ---- */
+
+static void join_message(struct qp_task *task)
+{
+    struct qp_runtime *runtime = task->runtime;
+    if (task->status == QP_PANICKED)
+        snprintf(runtime->message, sizeof runtime->message, "task %" PRIu64 " panicked with message \"%s\"", task->id,
+                 task->message ? task->message : "");
+    else if (task->status == QP_CANCELLED)
+        snprintf(runtime->message, sizeof runtime->message, "task %" PRIu64 " was cancelled", task->id);
+}
+
+enum qp_status qp_join_poll(struct qp_join_future *self, struct qp_waker *waker)
+{
+    struct qp_task *task = self->task;
+    enum qp_status status;
+    if (self->future.state == QP_FUTURE_NEW)
+        QP_EMIT(FUTURE_ASKED, .future = self->future.id, .op = "join", .fields = {0, 0, task->id});
+    if (!(task->flags & QP_TASK_ENDED)) {
+        task->joiner = waker;
+        return QP_PENDING;
+    }
+    status = (enum qp_status)task->status;
+    if (QP_UNLIKELY(status != QP_OK))
+        join_message(task);
+    QP_EMIT(TASK_JOINED, .fields = {task->id, (uint64_t)status, task->flags & QP_TASK_RESULT ? task->result_id : 0});
+    if (self->result && task->flags & QP_TASK_RESULT) {
+        memcpy(self->result, task->result, task->result_type->size);
+        task->flags &= (uint16_t)~QP_TASK_RESULT;
+    }
+    result_drop(task);
+    task->flags |= QP_TASK_DETACHED;
+    qp_task_unreference(task);
+    return status;
+}
+
+static enum qp_status join_poll(struct qp_future *future, struct qp_waker *waker)
+{
+    return qp_join_poll((struct qp_join_future *)future, waker);
+}
+
+static void join_drop(struct qp_future *future)
+{
+    detach(((struct qp_join_future *)future)->task);
+}
+
+static const struct qp_future_ops join_ops = {"join", join_poll, join_drop, NULL, NULL};
+
+uint64_t qp_join_target(const struct qp_future *future)
+{
+    return future->ops == &join_ops ? ((const struct qp_join_future *)future)->task->id : 0;
+}
+
+struct qp_future *qp_join_init(struct qp_join_future *self, struct qp_handle *handle, void *result)
+{
+    struct qp_task *task = free_to_use(handle);
+    if (!task)
+        qp_misuse("join of an empty handle%s by %s: a handle can be awaited once",
+                  handle->id ? " (its task was joined or detached)" : "", qp_task_label(qp_task_id()));
+    *handle = (struct qp_handle){NULL, task->id};
+    qp_disown(&task->handle);
+    task->flags |= QP_TASK_JOINING;
+    self->task = task;
+    self->result = result;
+    return qp_future_init(&self->future, &join_ops);
+}
+
+struct qp_handle qp_join_give_back(struct qp_join_future *self)
+{
+    struct qp_task *task = self->task;
+    task->joiner = NULL;
+    task->flags &= (uint16_t)~QP_TASK_JOINING;
+    self->future.state = QP_FUTURE_DONE;
+    qp_own(&task->handle, &handle_ops);
+    return (struct qp_handle){task, task->id};
+}
+
+/* ---- yield ---- */
+
+static enum qp_status yield_poll(struct qp_future *self, struct qp_waker *waker)
+{
+    if (self->stage)
+        return QP_OK;
+    self->stage = 1;
+    qp_wake(waker);
+    return QP_PENDING;
+}
+
+static void yield_drop(struct qp_future *self)
+{
+    (void)self;
+}
+
+const struct qp_future_ops qp_yield_ops = {"yield", yield_poll, yield_drop, NULL, NULL};
+
+/* ---- deferred calls ---- */
+
+struct deferred {
+    struct qp_owned owned;
+    struct qp_runtime *runtime;
+    void (*function)(void *arg);
+    void *arg;
+    uint64_t number;    /* in the trace */
+};
+
+static void deferred_release(struct qp_owned *owned)
+{
+    struct deferred *self = QP_CONTAINER(owned, struct deferred, owned), copy = *self;
+    qp_release(copy.runtime, self, sizeof *self);
+    QP_EMIT(DEFERRED_CALLED, .fields = {copy.number});
+    copy.function(copy.arg);
+    QP_EMIT(DEFERRED_OVER, .fields = {copy.number});
+}
+
+static const struct qp_owned_ops deferred_ops = {"a deferred call", NULL, deferred_release, NULL};
+
+enum qp_status qp_defer(void (*function)(void *arg), void *arg)
+{
+    struct deferred *self;
+    if (!qp_thread.scope)
+        qp_misuse("qp_defer outside an async function");
+    self = qp_allocate(qp_thread.runtime, sizeof *self);
+    if (!self)
+        return QP_NOMEM;
+    self->runtime = qp_thread.runtime;
+    self->function = function;
+    self->arg = arg;
+    self->number = self->runtime ? ++self->runtime->next_deferred : 0;
+    qp_own(&self->owned, &deferred_ops);
+    QP_EMIT(DEFERRED, .fields = {self->number});
+    return QP_OK;
+}

@@ -1,0 +1,127 @@
+/*
+ * A task: a future with a name, a place in the scheduler, a scope, and somebody who may wait for its result.
+ *
+ * Invariants: `references` counts the task's own life (until it ended), its handle (until joined or dropped) and cloned
+ * wakers; at zero the memory goes back to the runtime's pool, where `id` is 0 and the block stays readable. The result
+ * is there only between qp_return and its delivery. What a task owns is released before QP_TASK_ENDED is set and before
+ * whoever joins it is woken.
+ */
+#ifndef SCHEDULER_TASK_H
+#define SCHEDULER_TASK_H
+
+#include "scheduler/owned.h"
+#include <quipu/env.h>
+#include <setjmp.h>
+
+enum qp_task_style { QP_STYLE_COROUTINE, QP_STYLE_FUTURE, QP_STYLE_BLOCKING };
+
+enum {
+    QP_TASK_QUEUED = 1,         /* in the ready queue */
+    QP_TASK_RUNNING = 2,        /* being polled */
+    QP_TASK_WOKEN = 4,          /* woken while it was being polled */
+    QP_TASK_ABORTED = 8,        /* its cancellation was asked for */
+    QP_TASK_ENDING = 16,        /* being released */
+    QP_TASK_ENDED = 32,
+    QP_TASK_RESULT = 64,        /* there is a result */
+    QP_TASK_OWNS_NAME = 128,
+    QP_TASK_STARTED = 256,      /* blocking work: too late to withdraw it */
+    QP_TASK_MAIN = 512,
+    QP_TASK_DETACHED = 1024,    /* the handle is gone */
+    QP_TASK_JOINING = 2048      /* a join has the handle */
+};
+
+enum { QP_NAME_SIZE = 32, QP_MESSAGE_SIZE = 256 };
+
+struct qp_task {
+    struct qp_waker waker;
+    struct qp_runtime *runtime;
+    struct qp_task *prev, *next;    /* among the runtime's tasks */
+    struct qp_future *future;       /* NULL: blocking work */
+    struct qp_scope scope;          /* of a function without a stack; a coroutine has its own */
+    struct qp_waker *joiner;        /* who waits for it */
+    struct qp_owned handle;         /* the handle, among what its owner owns */
+    const char *name;
+    void (*drop)(void *arg);
+    void *arg;
+    const struct qp_type *result_type;
+    void *result;
+    uint64_t result_id;
+    char *message;                  /* of a panic */
+    uint64_t id;
+    uint32_t references;
+    uint32_t size;                  /* of the whole block, in bytes */
+    uint16_t flags;
+    uint8_t status;                 /* enum qp_status, when it has ended */
+    uint8_t style;
+    struct qp_task *next_block;     /* among all blocks of the runtime */
+    struct qp_task *next_free;
+};
+
+struct qp_task_list {
+    struct qp_task *first, *last;
+};
+
+/*
+ * A task that runs blocking work. While the work runs, perhaps on another thread, that thread alone touches what stands
+ * behind `work`, and the result's bytes.
+ */
+struct qp_blocking {
+    struct qp_task task;
+    struct qp_work work;
+    void (*function)(void *arg);
+    jmp_buf *panic;             /* where a panic goes, while it runs */
+    char message[QP_MESSAGE_SIZE]; /* of a panic */
+    bool panicked, returned;
+};
+
+/* Hands the work to the environment; takes it back unless it has started. */
+void qp_blocking_submit(struct qp_blocking *blocking);
+bool qp_blocking_withdraw(struct qp_task *task);
+
+/* Inside the work: sets its result, or ends it with a panic. */
+void qp_blocking_return(struct qp_blocking *blocking, const void *value);
+QP_NORETURN void qp_blocking_panic(struct qp_blocking *blocking, const char *text);
+
+/* The bytes of its result are there: numbers the value and tells of it. */
+void qp_task_has_result(struct qp_task *task);
+
+/* Keeps a copy of what it panicked with, where there is memory. */
+void qp_task_set_message(struct qp_task *task, const char *text);
+
+/* The poll of a join, and its undoing: the handle is held again. */
+uint64_t qp_join_target(const struct qp_future *future); /* the task that a join waits for; 0: it is no join */
+enum qp_status qp_join_poll(struct qp_join_future *self, struct qp_waker *waker);
+struct qp_handle qp_join_give_back(struct qp_join_future *self);
+
+extern const struct qp_waker_ops qp_task_waker_ops;
+
+/* Makes the task ready, unless it is or has ended. */
+void qp_task_wake(struct qp_task *task);
+
+/* Wakes whoever it is, and a task without the detour through its table. */
+static inline void qp_wake(struct qp_waker *waker)
+{
+    if (QP_LIKELY(waker->ops == &qp_task_waker_ops))
+        qp_task_wake((struct qp_task *)waker);
+    else
+        waker->ops->wake(waker);
+}
+
+/* Polls once; the runtime's step. */
+void qp_task_step(struct qp_task *task);
+
+/* Ends the task: drops its future unless it is ready, releases all that it owns, and tells who waits for it. */
+void qp_task_end(struct qp_task *task, enum qp_status status);
+
+/* Where what the task acquires belongs. */
+struct qp_scope *qp_task_scope(struct qp_task *task);
+
+void qp_task_unreference(struct qp_task *task);
+
+/* Gives back its name and its message, where it has them in memory of their own. */
+void qp_task_release_texts(struct qp_task *task);
+
+/* The task with that number, among those that have not ended; NULL: none. */
+struct qp_task *qp_task_find(struct qp_runtime *runtime, uint64_t id);
+
+#endif

@@ -1,0 +1,38 @@
+/*
+ * What runs on this thread just now.
+ *
+ * Invariants: `task`, `tracing` and `site` mean something only while `runtime` is set. `coroutine` is the innermost
+ * async function on whose stack something runs, and NULL on the thread's own. `scope` is where what is acquired now
+ * belongs: the coroutine's, or the task's while a function without a stack runs, or NULL. `ending` lists, the innermost
+ * first, those whose release is under way; it is empty again after each step, unless a drop function stopped the run.
+ */
+#ifndef SCHEDULER_THREAD_H
+#define SCHEDULER_THREAD_H
+
+#include <quipu/task.h>
+#include <stdbool.h>
+
+struct qp_thread {
+    struct qp_runtime *runtime;
+    struct qp_task *task;
+    struct qp_coroutine *coroutine;
+    struct qp_scope *scope;
+    struct qp_coroutine *ending;   /* linked by `outer` */
+    const struct qp_site *site;    /* of the await of a function without a stack */
+    bool dropping;                 /* in a drop function, where nobody may await or panic */
+    bool tracing;                  /* the runtime has somebody who listens to events */
+    bool cancelling;               /* the environment may cancel a task at any await */
+};
+
+#define QP_UNLIKELY(condition) __builtin_expect(!!(condition), 0)
+#define QP_LIKELY(condition) __builtin_expect(!!(condition), 1)
+
+extern _Thread_local struct qp_thread qp_thread __attribute__((tls_model("initial-exec")));
+
+/* The innermost await point under way, or NULL. */
+static inline const struct qp_site *qp_site_now(void)
+{
+    return qp_thread.coroutine ? qp_thread.coroutine->site : qp_thread.site;
+}
+
+#endif

@@ -1,0 +1,58 @@
+/*
+ * The wait queue: all waiting is done on this one type, first in, first out.
+ *
+ * Invariants: a waiter is in at most one queue; one in no queue is linked to itself. Who grants something to a waiter
+ * takes it out of the queue first, marks it granted, then wakes it: a woken waiter never queues again.
+ */
+#ifndef SCHEDULER_WAIT_QUEUE_H
+#define SCHEDULER_WAIT_QUEUE_H
+
+#include <quipu/future.h>
+#include <stdbool.h>
+
+struct qp_wait_queue {
+    struct qp_wait end;    /* a ring through the waiters, first to last */
+};
+
+static inline void qp_wait_queue_init(struct qp_wait_queue *queue)
+{
+    queue->end.next = queue->end.prev = &queue->end;
+}
+
+static inline bool qp_wait_queue_empty(const struct qp_wait_queue *queue)
+{
+    return queue->end.next == &queue->end;
+}
+
+/* The first waiter; NULL when there is none. */
+static inline struct qp_wait *qp_wait_queue_first(const struct qp_wait_queue *queue)
+{
+    return qp_wait_queue_empty(queue) ? NULL : queue->end.next;
+}
+
+static inline void qp_wait_queue_push(struct qp_wait_queue *queue, struct qp_wait *wait, struct qp_waker *waker)
+{
+    wait->waker = waker;
+    wait->prev = queue->end.prev;
+    wait->next = &queue->end;
+    wait->prev->next = wait;
+    queue->end.prev = wait;
+}
+
+static inline void qp_wait_remove(struct qp_wait *wait)
+{
+    wait->prev->next = wait->next;
+    wait->next->prev = wait->prev;
+    wait->next = wait->prev = wait;
+}
+
+/* Takes the first waiter out; NULL when there is none. */
+static inline struct qp_wait *qp_wait_queue_pop(struct qp_wait_queue *queue)
+{
+    struct qp_wait *first = qp_wait_queue_first(queue);
+    if (first)
+        qp_wait_remove(first);
+    return first;
+}
+
+#endif

@@ -1,0 +1,120 @@
+/*
+ * Scenarios: see scenario.h.
+ *
+ * State: the registered scenarios and parameters, two lists kept in order of name while constructors add to them and
+ * constant afterwards; and which run is under way on this thread.
+ */
+#include "sim/scenario.h"
+#include "scheduler/misuse.h"
+#include <stdio.h>
+#include <string.h>
+
+static struct qp_scenario *scenarios;
+static struct qp_scenario_param *params;
+static _Thread_local struct qp_scenario_run *current;
+
+void qp_scenario_register(struct qp_scenario *scenario)
+{
+    struct qp_scenario **link = &scenarios;
+    while (*link && strcmp((*link)->name, scenario->name) < 0)
+        link = &(*link)->next;
+    scenario->next = *link;
+    *link = scenario;
+}
+
+void qp_param_register(struct qp_scenario_param *param)
+{
+    struct qp_scenario_param **link = &params;
+    while (*link && strcmp((*link)->name, param->name) < 0)
+        link = &(*link)->next;
+    param->next = *link;
+    *link = param;
+}
+
+const struct qp_scenario *qp_scenario_first(void)
+{
+    return scenarios;
+}
+
+const struct qp_scenario_param *qp_param_first(void)
+{
+    return params;
+}
+
+const struct qp_scenario *qp_scenario_find(const char *name)
+{
+    const struct qp_scenario *scenario = scenarios;
+    while (scenario && strcmp(scenario->name, name) != 0)
+        scenario = scenario->next;
+    return scenario;
+}
+
+const struct qp_scenario_param *qp_scenario_param_find(const struct qp_scenario *scenario, const char *name)
+{
+    const struct qp_scenario_param *param = params;
+    while (param && (strcmp(param->name, name) != 0 || strcmp(param->scenario, scenario->name) != 0))
+        param = param->next;
+    return param;
+}
+
+int64_t qp_param(const char *name)
+{
+    const struct qp_scenario_param *declared = current ? qp_scenario_param_find(current->scenario, name) : NULL;
+    size_t i;
+    if (!declared)
+        qp_misuse("qp_param(\"%s\"), but no parameter of that name is declared for %s", name,
+                  current ? current->scenario->name : "a scenario that runs");
+    for (i = 0; i < current->param_count; i++)
+        if (strcmp(current->params[i].name, name) == 0)
+            return current->params[i].value;
+    return declared->value;
+}
+
+void qp_expect(enum qp_status outcome, const char *text)
+{
+    if (!current)
+        qp_misuse("qp_expect outside a scenario");
+    current->expected = outcome;
+    current->expected_text = text;
+}
+
+static void body(void *arg)
+{
+    ((struct qp_scenario_run *)arg)->scenario->body();
+}
+
+/* Whether it ended as it said; if not, the report says so. */
+static bool as_expected(const struct qp_scenario_run *run, struct qp_sim_result *result)
+{
+    size_t length = strlen(result->report), room = sizeof result->report - length;
+    if (run->disturbed)
+        return result->outcome != QP_MISUSE || run->expected == QP_MISUSE;
+    if (run->expected == QP_OK)
+        return result->outcome == QP_OK;
+    if (result->outcome == run->expected && strstr(result->report, run->expected_text))
+        return true;
+    snprintf(result->report + length, room, "%sexpected to end as %s with \"%s\"", length ? "\n" : "",
+             qp_status_name(run->expected), run->expected_text);
+    if (result->outcome == QP_OK)
+        result->outcome = QP_FAILED;
+    return false;
+}
+
+bool qp_scenario_execute(struct qp_sim *sim, struct qp_scenario_run *run, const struct qp_sim_config *config,
+                         struct qp_sim_result *result)
+{
+    struct qp_scenario_run *before = current;
+    bool kept;
+    run->expected = QP_OK;
+    run->expected_text = "";
+    current = run;
+    qp_sim_run(sim, config, body, run, result);
+    current = before;
+    kept = as_expected(run, result);
+    if (kept && result->leaked) {
+        snprintf(result->report, sizeof result->report, "%zu bytes were not given back", result->leaked);
+        result->outcome = QP_FAILED;
+        kept = false;
+    }
+    return kept;
+}

@@ -1,0 +1,32 @@
+/* Running a registered scenario once: its parameters, what it expects of its own end, and the verdict. */
+#ifndef SIM_SCENARIO_H
+#define SIM_SCENARIO_H
+
+#include "sim/sim.h"
+#include <quipu/scenario.h>
+
+struct qp_param_value {
+    const char *name;
+    int64_t value;
+};
+
+struct qp_scenario_run {
+    const struct qp_scenario *scenario;
+    const struct qp_param_value *params;    /* those that are set; borrowed */
+    size_t param_count;
+    bool disturbed;                         /* something was injected: how it ends is not the scenario's to say */
+    enum qp_status expected;                /* by the scenario itself; QP_OK until it says otherwise */
+    const char *expected_text;
+};
+
+/*
+ * Runs it. True when it kept its word: it ended as it expected to, with every byte given back; where it was disturbed,
+ * in any way but misuse, with every byte given back. `result->report` says what it did not keep.
+ */
+bool qp_scenario_execute(struct qp_sim *sim, struct qp_scenario_run *run, const struct qp_sim_config *config,
+                         struct qp_sim_result *result);
+
+/* The declared parameter of a scenario; NULL: it has none of that name. */
+const struct qp_scenario_param *qp_scenario_param_find(const struct qp_scenario *scenario, const char *name);
+
+#endif

@@ -1,0 +1,255 @@
+/*
+ * The simulated environment: see sim.h for the state.
+ *
+ * Invariants: time moves only while nothing can run and no blocking work is queued, and then to the next deadline or end
+ * of blocking work. Every answer that the program could notice goes through choose().
+ */
+#include "sim/sim.h"
+#include "scheduler/emit.h"
+#include <quipu/time.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- choices ---- */
+
+static void record(struct qp_sim *sim, uint32_t chosen)
+{
+    if (sim->count == sim->room) {
+        size_t room = sim->room ? sim->room * 2 : 256;
+        uint32_t *choices = realloc(sim->choices, room * sizeof *choices);
+        if (!choices) {
+            sim->truncated = true;
+            return;
+        }
+        sim->choices = choices;
+        sim->room = room;
+    }
+    sim->choices[sim->count++] = chosen;
+}
+
+static uint32_t choose(void *context, const struct qp_choice *choice)
+{
+    struct qp_sim *sim = context;
+    struct qp_strategy *strategy = sim->config->strategy;
+    uint32_t chosen = strategy->ops->choose(strategy, choice);
+    record(sim, chosen);
+    QP_EMIT(CHOICE, .fields = {choice->kind, choice->count, chosen});
+    return chosen;
+}
+
+static uint32_t draw(struct qp_sim *sim, enum qp_choice_kind kind, uint32_t count)
+{
+    struct qp_choice choice = {kind, count, NULL};
+    return choose(sim, &choice);
+}
+
+/* A draw of the program's own; a large one is two choices. */
+static uint64_t draw_random(void *context, uint64_t count)
+{
+    struct qp_sim *sim = context;
+    uint64_t high, low;
+    if (count == 1)
+        return 0;
+    if (count && count <= UINT32_MAX)
+        return draw(sim, QP_CHOICE_RANDOM, (uint32_t)count);
+    high = draw(sim, QP_CHOICE_RANDOM, UINT32_MAX);
+    low = draw(sim, QP_CHOICE_RANDOM, UINT32_MAX);
+    return count ? ((high << 32) ^ low) % count : (high << 32) ^ low;
+}
+
+/* ---- memory ---- */
+
+static void *allocate(void *context, size_t size)
+{
+    return qp_arena_allocate(&((struct qp_sim *)context)->arena, size);
+}
+
+static void release(void *context, void *memory, size_t size)
+{
+    qp_arena_release(&((struct qp_sim *)context)->arena, memory, size);
+}
+
+/* ---- blocking work: it runs where it starts, in no time, and ends when it says ---- */
+
+static void submit(void *context, struct qp_runtime *runtime, struct qp_work *work)
+{
+    struct qp_sim *sim = context;
+    (void)runtime;
+    work->next = NULL;
+    if (sim->queued)
+        sim->queued_last->next = work;
+    else
+        sim->queued = work;
+    sim->queued_last = work;
+}
+
+static bool withdraw(void *context, struct qp_runtime *runtime, struct qp_work *work)
+{
+    struct qp_sim *sim = context;
+    struct qp_work **link = &sim->queued, *before = NULL;
+    (void)runtime;
+    while (*link && *link != work) {
+        before = *link;
+        link = &before->next;
+    }
+    if (!*link)
+        return false;
+    *link = work->next;
+    if (sim->queued_last == work)
+        sim->queued_last = before;
+    return true;
+}
+
+static int64_t later(int64_t now_ns, int64_t duration_ns)
+{
+    return duration_ns > QP_NEVER - now_ns ? QP_NEVER : now_ns + duration_ns;
+}
+
+static void start_first(struct qp_sim *sim, struct qp_runtime *runtime)
+{
+    struct qp_work *work = sim->queued, **link = &sim->started;
+    sim->queued = work->next;
+    qp_work_started(runtime, work);
+    work->run(work);
+    work->ready_ns = later(sim->now_ns, work->duration_ns);
+    while (*link && (*link)->ready_ns <= work->ready_ns)
+        link = &(*link)->next;
+    work->next = *link;
+    *link = work;
+}
+
+static void finish_first(struct qp_sim *sim, struct qp_runtime *runtime)
+{
+    struct qp_work *work = sim->started;
+    sim->started = work->next;
+    qp_work_finished(runtime, work);
+}
+
+static bool first_is_over(const struct qp_sim *sim)
+{
+    return sim->started && sim->started->ready_ns <= sim->now_ns;
+}
+
+static void finish_all(void *context, struct qp_runtime *runtime)
+{
+    struct qp_sim *sim = context;
+    while (sim->started)
+        finish_first(sim, runtime);
+}
+
+/* Between two steps blocking work may start or end, or not yet. */
+static void turn(void *context, struct qp_runtime *runtime)
+{
+    struct qp_sim *sim = context;
+    if (first_is_over(sim) && draw(sim, QP_CHOICE_BLOCKING, 2))
+        finish_first(sim, runtime);
+    else if (sim->queued && draw(sim, QP_CHOICE_BLOCKING, 2))
+        start_first(sim, runtime);
+}
+
+/* ---- time ---- */
+
+static int64_t now(void *context)
+{
+    return ((struct qp_sim *)context)->now_ns;
+}
+
+/* Nothing is ready: blocking work goes on first, and then the clock. */
+static bool park(void *context, struct qp_runtime *runtime, int64_t deadline_ns)
+{
+    struct qp_sim *sim = context;
+    if (first_is_over(sim)) {
+        finish_first(sim, runtime);
+        return true;
+    }
+    if (sim->queued) {
+        start_first(sim, runtime);
+        return true;
+    }
+    if (sim->started && sim->started->ready_ns < deadline_ns)
+        deadline_ns = sim->started->ready_ns;
+    if (deadline_ns == QP_NEVER)
+        return false;
+    sim->now_ns = deadline_ns;
+    QP_EMIT(CLOCK_ADVANCED, .fields = {(uint64_t)deadline_ns});
+    return true;
+}
+
+/* ---- executions ---- */
+
+static void emit(void *context, const struct qp_event *event)
+{
+    const struct qp_sim_config *config = ((struct qp_sim *)context)->config;
+    config->event(config->event_context, event);
+}
+
+void qp_sim_init(struct qp_sim *sim)
+{
+    memset(sim, 0, sizeof *sim);
+}
+
+void qp_sim_end(struct qp_sim *sim)
+{
+    qp_arena_end(&sim->arena);
+    free(sim->choices);
+    memset(sim, 0, sizeof *sim);
+}
+
+static struct qp_env environment(struct qp_sim *sim)
+{
+    const struct qp_sim_config *config = sim->config;
+    struct qp_env env = {
+        .context = sim,
+        .allocate = allocate,
+        .release = release,
+        .now = now,
+        .choose = choose,
+        .choices = 1u << QP_CHOICE_TASK | 1u << QP_CHOICE_TIMER_FIRST | 1u << QP_CHOICE_TIMER |
+                   1u << QP_CHOICE_BLOCKING | config->faults,
+        .turn = turn,
+        .turn_every = UINT32_MAX,
+        .park = park,
+        .submit = submit,
+        .withdraw = withdraw,
+        .finish = finish_all,
+        .random = draw_random,
+        .event = config->event ? emit : NULL,
+        .most_steps = config->most_steps ? config->most_steps : QP_SIM_MOST_STEPS,
+    };
+    return env;
+}
+
+static void begin(struct qp_sim *sim, const struct qp_sim_config *config)
+{
+    sim->config = config;
+    sim->now_ns = 0;
+    sim->count = 0;
+    sim->truncated = false;
+    sim->queued = sim->queued_last = sim->started = NULL;
+    sim->arena.failing = config->failing_allocation;
+    config->strategy->ops->begin(config->strategy, config->seed);
+}
+
+void qp_sim_run(struct qp_sim *sim, const struct qp_sim_config *config, qp_async_fn function, void *arg,
+                struct qp_sim_result *result)
+{
+    struct qp_env env;
+    struct qp_runtime *runtime;
+    begin(sim, config);
+    env = environment(sim);
+    runtime = qp_runtime_create(&env);
+    result->report[0] = '\0';
+    result->outcome = runtime ? qp_runtime_run(runtime, function, arg) : QP_NOMEM;
+    result->steps = runtime ? qp_runtime_steps(runtime) : 0;
+    if (runtime && result->outcome != QP_OK)
+        snprintf(result->report, sizeof result->report, "%s", qp_runtime_report(runtime));
+    qp_runtime_destroy(runtime);
+    result->time_ns = sim->now_ns;
+    result->allocations = sim->arena.allocations;
+    result->leaked = sim->arena.live;
+    result->choices = sim->choices;
+    result->choice_count = sim->count;
+    result->truncated = sim->truncated;
+    qp_arena_reset(&sim->arena);
+}

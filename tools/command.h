@@ -1,0 +1,45 @@
+/*
+ * The commands of quipu_main, and what they share: the parsed command line, sentences on stderr, exit statuses.
+ */
+#ifndef TOOLS_COMMAND_H
+#define TOOLS_COMMAND_H
+
+#include "sim/scenario.h"
+#include <stdbool.h>
+
+enum exit_status { EXIT_FINE = 0, EXIT_FAILED = 1, EXIT_BAD_INPUT = 2, EXIT_DIVERGED = 3 };
+
+enum { MOST_PARAMS = 64 };
+
+/* A parsed command line. Strings are borrowed from argv. */
+struct arguments {
+    const char *program;      /* as it was called, for commands that are printed */
+    const char **names;       /* the arguments that are no options; owned */
+    size_t name_count;
+    bool all, json, help, quiet, every, cancel_each;
+    uint64_t cancel;          /* the moment of the one cancellation; 0: none */
+    bool has_seeds;
+    uint64_t first_seed, last_seed;
+    const char *trace, *out;
+    struct qp_param_value params[MOST_PARAMS];    /* names are owned */
+    size_t param_count;
+};
+
+struct command {
+    const char *name;
+    const char *synopsis;     /* "NAME... [--seed N]" */
+    const char *options;      /* those that it takes, between spaces: " --seed --param " */
+    const char *help;         /* what it does, in lines */
+    int (*run)(struct arguments *arguments);
+};
+
+extern const struct command list_command, run_command, replay_command, diff_command;
+
+/* Prints "quipu: ..." to stderr and returns EXIT_BAD_INPUT. */
+int complain(const char *format, ...) QP_PRINTF(1, 2);
+
+/* A whole number of up to 64 bits, without a sign; or with one. False: it is none. */
+bool parse_unsigned(const char *text, uint64_t *number);
+bool parse_signed(const char *text, int64_t *number);
+
+#endif

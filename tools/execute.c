@@ -1,0 +1,80 @@
+/* See execute.h. No state. */
+#include "tools/execute.h"
+#include "tools/command.h"
+#include "traces/writer.h"
+#include <string.h>
+
+void any_strategy_init(struct any_strategy *self, const uint32_t *choices, size_t count)
+{
+    qp_random_strategy_init(&self->random);
+    qp_replay_strategy_init(&self->replay, choices, count);
+    self->chosen = choices ? &self->replay.strategy : &self->random.strategy;
+}
+
+void any_strategy_init_cancelling(struct any_strategy *self, uint64_t at)
+{
+    any_strategy_init(self, NULL, 0);
+    qp_cancel_strategy_init(&self->cancel, &self->random.strategy, at);
+    self->chosen = &self->cancel.strategy;
+}
+
+uint32_t strategy_faults(const char *name)
+{
+    return name && strcmp(name, "cancel") == 0 ? 1u << QP_CHOICE_CANCEL : 0;
+}
+
+static int64_t effective_value(const struct qp_scenario_run *run, const struct qp_scenario_param *param)
+{
+    size_t i;
+    for (i = 0; i < run->param_count; i++)
+        if (strcmp(run->params[i].name, param->name) == 0)
+            return run->params[i].value;
+    return param->value;
+}
+
+size_t effective_params(const struct qp_scenario_run *run, struct qp_trace_param params[QP_TRACE_PARAMS_MOST])
+{
+    const struct qp_scenario_param *param;
+    size_t count = 0;
+    for (param = qp_param_first(); param && count < QP_TRACE_PARAMS_MOST; param = param->next)
+        if (strcmp(param->scenario, run->scenario->name) == 0)
+            params[count++] = (struct qp_trace_param){param->name, effective_value(run, param)};
+    return count;
+}
+
+struct qp_trace_meta trace_meta(const struct qp_scenario_run *run, uint64_t seed, const char *strategy,
+                                const struct qp_trace_param *params, size_t param_count,
+                                const struct qp_sim_result *result)
+{
+    struct qp_trace_meta meta = {
+        .library = QP_LIBRARY_VERSION,
+        .scenario = run ? run->scenario->name : NULL,
+        .seed = seed,
+        .strategy = strategy,
+        .params = params,
+        .param_count = param_count,
+        .choices = result->choices,
+        .choice_count = result->choice_count,
+        .outcome = result->outcome,
+        .report = result->report,
+        .time_ns = result->time_ns,
+        .steps = result->steps,
+    };
+    return meta;
+}
+
+bool write_trace(const char *path, const struct qp_trace_meta *meta, const struct qp_recorder *recorder,
+                 const struct qp_sim_result *result)
+{
+    struct qp_events events = qp_recorder_events(recorder);
+    char error[512];
+    if (qp_recorder_is_full(recorder) || result->truncated) {
+        complain("%s was not written: the run was longer than memory", path);
+        return false;
+    }
+    if (!qp_trace_write(path, meta, &events, error, sizeof error)) {
+        complain("%s", error);
+        return false;
+    }
+    return true;
+}

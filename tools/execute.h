@@ -1,0 +1,42 @@
+/*
+ * Executing with a record of it: what `run`, `replay` and programs with QP_MAIN share.
+ */
+#ifndef TOOLS_EXECUTE_H
+#define TOOLS_EXECUTE_H
+
+#include "sim/scenario.h"
+#include "traces/meta.h"
+#include "traces/recorder.h"
+
+#define QP_LIBRARY_VERSION "0.1.0"
+
+/* The strategy of an execution: random from its seed, perhaps with one cancellation, or a recorded list. */
+struct any_strategy {
+    struct qp_random_strategy random;
+    struct qp_cancel_strategy cancel;    /* over the random one */
+    struct qp_replay_strategy replay;
+    struct qp_strategy *chosen;          /* one of these */
+};
+
+/* Random where `choices` is NULL. */
+void any_strategy_init(struct any_strategy *self, const uint32_t *choices, size_t count);
+
+/* The random one with a cancellation at each of its moments in turn: set `cancel.at`, and look at `cancel.moments`. */
+void any_strategy_init_cancelling(struct any_strategy *self, uint64_t at);
+
+/* What must be asked for so that the choices of a trace with this strategy can be made again. */
+uint32_t strategy_faults(const char *name);
+
+/* The declared parameters of a scenario with the values of a run. Returns how many. */
+size_t effective_params(const struct qp_scenario_run *run, struct qp_trace_param params[QP_TRACE_PARAMS_MOST]);
+
+/* What a trace says beside its events. Borrows all of it. */
+struct qp_trace_meta trace_meta(const struct qp_scenario_run *run, uint64_t seed, const char *strategy,
+                                const struct qp_trace_param *params, size_t param_count,
+                                const struct qp_sim_result *result);
+
+/* Writes what was recorded of a run to a file. False: a sentence was printed. */
+bool write_trace(const char *path, const struct qp_trace_meta *meta, const struct qp_recorder *recorder,
+                 const struct qp_sim_result *result);
+
+#endif

@@ -1,0 +1,142 @@
+/*
+ * `quipu replay`: runs what a trace recorded, by its list of choices, and holds each event against the recorded one.
+ */
+#include "tools/command.h"
+#include "tools/execute.h"
+#include "traces/compare.h"
+#include "traces/digest.h"
+#include "traces/reader.h"
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { EVENT_TEXT = 1024 };
+
+static void print_side(const char *side, const struct qp_events *events, size_t index)
+{
+    char text[EVENT_TEXT];
+    const struct qp_event *event = qp_events_at(events, index);
+    if (!event) {
+        fprintf(stderr, "  %s: nothing more\n", side);
+        return;
+    }
+    qp_event_print(event, text, sizeof text);
+    fprintf(stderr, "  %s: %s\n", side, text);
+}
+
+static int diverged(const char *path, const struct qp_events *recorded, const struct qp_events *replayed,
+                    size_t index)
+{
+    complain("the replay of %s diverged at event %zu", path, index + 1);
+    print_side("recorded", recorded, index);
+    print_side("replayed", replayed, index);
+    return EXIT_DIVERGED;
+}
+
+/* The events are the same: so must be how it ended. */
+static int verdict(const char *path, const struct qp_trace *trace, const struct qp_sim_result *result)
+{
+    char digest[QP_DIGEST_HEX];
+    if (result->outcome != trace->meta.outcome) {
+        complain("the replay of %s ended as %s, and the recorded run as %s", path, qp_status_name(result->outcome),
+                 qp_status_name(trace->meta.outcome));
+        return EXIT_DIVERGED;
+    }
+    qp_digest_print(trace->digest, digest);
+    printf("%s: replayed %zu events of %s, digest %s, ended as %s\n", path, trace->count, trace->meta.scenario, digest,
+           qp_status_name(result->outcome));
+    return EXIT_FINE;
+}
+
+static int compare(const char *path, const struct qp_trace *trace, const struct qp_recorder *recorder,
+                   const struct qp_sim_result *result)
+{
+    struct qp_events recorded = qp_trace_events(trace), replayed = qp_recorder_events(recorder);
+    size_t first = qp_events_compare(&recorded, &replayed);
+    if (qp_recorder_is_full(recorder))
+        return complain("the replay of %s is longer than memory", path);
+    return first == QP_EVENTS_SAME ? verdict(path, trace, result) : diverged(path, &recorded, &replayed, first);
+}
+
+/* The parameters as they were recorded. */
+static bool recorded_params(const struct qp_trace_meta *meta, const struct qp_scenario *scenario,
+                            struct qp_param_value params[QP_TRACE_PARAMS_MOST])
+{
+    size_t i;
+    for (i = 0; i < meta->param_count; i++) {
+        if (!qp_scenario_param_find(scenario, meta->params[i].name)) {
+            complain("the trace sets a parameter '%s', which scenario %s does not have", meta->params[i].name,
+                     scenario->name);
+            return false;
+        }
+        params[i] = (struct qp_param_value){meta->params[i].name, meta->params[i].value};
+    }
+    return true;
+}
+
+static int replay_trace(const char *path, const struct qp_trace *trace)
+{
+    static const uint32_t none;
+    struct qp_param_value params[QP_TRACE_PARAMS_MOST];
+    struct qp_scenario_run run = {.params = params, .param_count = trace->meta.param_count};
+    struct any_strategy strategy;
+    struct qp_sim_config config = {.seed = trace->meta.seed, .event = qp_recorder_event};
+    struct qp_sim_result *result;
+    struct qp_sim sim;
+    bool kept;
+    int status;
+    run.scenario = trace->meta.scenario ? qp_scenario_find(trace->meta.scenario) : NULL;
+    if (!run.scenario)
+        return complain("%s is of scenario '%s', which this program does not have", path,
+                        trace->meta.scenario ? trace->meta.scenario : "");
+    if (!recorded_params(&trace->meta, run.scenario, params))
+        return EXIT_BAD_INPUT;
+    result = malloc(sizeof *result);
+    config.event_context = qp_recorder_create(0);
+    if (!result || !config.event_context) {
+        free(result);
+        qp_recorder_destroy(config.event_context);
+        return complain("out of memory");
+    }
+    any_strategy_init(&strategy, trace->meta.choices ? trace->meta.choices : &none, trace->meta.choice_count);
+    config.strategy = strategy.chosen;
+    config.faults = strategy_faults(trace->meta.strategy);
+    run.disturbed = config.faults != 0;
+    qp_sim_init(&sim);
+    kept = qp_scenario_execute(&sim, &run, &config, result);
+    status = compare(path, trace, config.event_context, result);
+    if (status == EXIT_FINE && !kept) {
+        printf("%s\n", result->report);
+        status = EXIT_FAILED;
+    }
+    qp_sim_end(&sim);
+    qp_recorder_destroy(config.event_context);
+    free(result);
+    return status;
+}
+
+static int replay(struct arguments *arguments)
+{
+    struct qp_trace trace = {0};
+    char error[512];
+    int status;
+    if (arguments->name_count != 1)
+        return complain("'replay' takes one file");
+    if (!qp_trace_load(&trace, arguments->names[0], error, sizeof error))
+        return complain("%s", error);
+    if (trace.meta.main)
+        status = complain("%s was recorded by the program '%s': run that with QUIPU_REPLAY=%s", arguments->names[0],
+                          trace.meta.main, arguments->names[0]);
+    else
+        status = replay_trace(arguments->names[0], &trace);
+    qp_trace_free(&trace);
+    return status;
+}
+
+const struct command replay_command = {
+    "replay", "FILE", " ",
+    "Runs what a trace recorded, by its list of choices, and holds each event against the recorded one.\n"
+    "Exit status 0: the same, and it was fine; 1: the same failure; 2: the file is no trace of this program;\n"
+    "3: it diverged, and the first event that differs is printed.\n",
+    replay};

@@ -1,0 +1,341 @@
+/*
+ * `quipu run`: scenarios under seeds, a line for each.
+ *
+ * A scenario is run without a record until a seed fails; that one is run again with one. Its trace goes where --trace
+ * says, or into the folder of --out; with --out a scenario that never failed leaves the trace of its first seed.
+ */
+#include "tools/command.h"
+#include "tools/execute.h"
+#include "traces/print.h"
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { PATH_SIZE = 1024, PROGRESS_EVERY = 256 };
+
+struct runner {
+    const struct arguments *arguments;
+    struct qp_sim sim;
+    struct qp_recorder *recorder;    /* made when it is first needed */
+    struct qp_sim_result result;
+    bool progress;                   /* standard error is a terminal */
+    uint64_t moments;                /* at which the last execution could have been cancelled */
+    size_t scenarios, failed, runs;
+    int status;
+    char example[PATH_SIZE];         /* a trace to show the replay of */
+};
+
+/* ---- one execution ---- */
+
+/* Which one: the seed, and the moment of the one cancellation, 0 where there is none. */
+struct which {
+    uint64_t seed, cancel;
+};
+
+/* Whether moments are counted: the choices of such an execution are others. */
+static bool cancelling(const struct runner *self)
+{
+    return self->arguments->cancel_each || self->arguments->cancel;
+}
+
+static bool execute(struct runner *self, struct qp_scenario_run *run, struct which which, struct qp_recorder *recorder)
+{
+    struct any_strategy strategy;
+    struct qp_sim_config config = {.seed = which.seed};
+    bool kept;
+    if (cancelling(self))
+        any_strategy_init_cancelling(&strategy, which.cancel);
+    else
+        any_strategy_init(&strategy, NULL, 0);
+    config.strategy = strategy.chosen;
+    config.faults = strategy_faults(strategy.chosen->ops->name);
+    config.event = recorder ? qp_recorder_event : NULL;
+    config.event_context = recorder;
+    run->disturbed = which.cancel != 0;
+    kept = qp_scenario_execute(&self->sim, run, &config, &self->result);
+    self->moments = cancelling(self) ? strategy.cancel.moments : 0;
+    return kept;
+}
+
+/* Runs once more with a record, and writes it. */
+static bool record(struct runner *self, struct qp_scenario_run *run, struct which which, const char *path)
+{
+    struct qp_trace_param params[QP_TRACE_PARAMS_MOST];
+    struct qp_trace_meta meta;
+    size_t count = effective_params(run, params);
+    if (!self->recorder && !(self->recorder = qp_recorder_create(0))) {
+        complain("out of memory");
+        return false;
+    }
+    qp_recorder_clear(self->recorder);
+    execute(self, run, which, self->recorder);
+    meta = trace_meta(run, which.seed, cancelling(self) ? "cancel" : "random", params, count, &self->result);
+    return write_trace(path, &meta, self->recorder, &self->result);
+}
+
+/* ---- where traces go ---- */
+
+static bool make_folder(const char *path)
+{
+    struct stat status;
+    if (mkdir(path, 0777) == 0 || (errno == EEXIST && stat(path, &status) == 0 && S_ISDIR(status.st_mode)))
+        return true;
+    complain("cannot make the folder '%s': %s", path, strerror(errno));
+    return false;
+}
+
+static bool trace_path(const struct runner *self, const struct qp_scenario *scenario, struct which which,
+                       char path[PATH_SIZE])
+{
+    const struct arguments *arguments = self->arguments;
+    int length;
+    if (arguments->trace)
+        length = snprintf(path, PATH_SIZE, "%s", arguments->trace);
+    else if (which.cancel)
+        length = snprintf(path, PATH_SIZE, "%s/%s-%" PRIu64 "-%" PRIu64 ".jsonl", arguments->out, scenario->name,
+                          which.seed, which.cancel);
+    else
+        length = snprintf(path, PATH_SIZE, "%s/%s-%" PRIu64 ".jsonl", arguments->out, scenario->name, which.seed);
+    if (length > 0 && length < PATH_SIZE)
+        return true;
+    complain("the path of the trace is longer than %d bytes", PATH_SIZE - 1);
+    return false;
+}
+
+static void keep_trace(struct runner *self, struct qp_scenario_run *run, struct which which, bool failed)
+{
+    char path[PATH_SIZE];
+    if (!self->arguments->trace && !self->arguments->out)
+        return;
+    if (!trace_path(self, run->scenario, which, path) || !record(self, run, which, path)) {
+        self->status = EXIT_BAD_INPUT;
+        return;
+    }
+    if (failed || !self->example[0])
+        memcpy(self->example, path, sizeof path);
+}
+
+/* ---- one scenario ---- */
+
+static void show_progress(const struct runner *self, const struct qp_scenario *scenario, uint64_t seed)
+{
+    if (self->progress && seed % PROGRESS_EVERY == 0)
+        fprintf(stderr, "\r\033[K%s: seed %" PRIu64 " of %" PRIu64 "..%" PRIu64, scenario->name, seed,
+                self->arguments->first_seed, self->arguments->last_seed);
+}
+
+static void hide_progress(const struct runner *self)
+{
+    if (self->progress)
+        fputs("\r\033[K", stderr);
+}
+
+static void print_report(const char *report)
+{
+    const char *line = report;
+    while (*line) {
+        int length = (int)strcspn(line, "\n");
+        printf("    %.*s\n", length, line);
+        line += length + (line[length] == '\n');
+    }
+}
+
+static void print_again(const struct runner *self, const struct qp_scenario_run *run, struct which which)
+{
+    size_t i;
+    printf("    again: %s run %s --seed %" PRIu64, self->arguments->program, run->scenario->name, which.seed);
+    if (which.cancel)
+        printf(" --cancel %" PRIu64, which.cancel);
+    for (i = 0; i < run->param_count; i++)
+        printf(" --param %s=%" PRId64, run->params[i].name, run->params[i].value);
+    putchar('\n');
+}
+
+/* What is known of a scenario after its runs. */
+struct tally {
+    uint64_t runs;
+    double seconds;         /* virtual */
+    bool kept;
+    struct which failed;    /* where it was not kept */
+};
+
+static void count(struct runner *self, struct qp_scenario_run *run, struct which which, struct tally *tally)
+{
+    tally->kept = execute(self, run, which, NULL);
+    tally->runs++;
+    tally->seconds += (double)self->result.time_ns / 1e9;
+    tally->failed = which;
+    if (self->arguments->every)
+        keep_trace(self, run, which, !tally->kept);
+}
+
+/* One seed: undisturbed, and then, where that is asked for, with a cancellation at each moment in turn. */
+static void run_seed(struct runner *self, struct qp_scenario_run *run, uint64_t seed, struct tally *tally)
+{
+    uint64_t moments, at;
+    count(self, run, (struct which){seed, self->arguments->cancel}, tally);
+    moments = self->arguments->cancel_each ? self->moments : 0;
+    for (at = 1; at <= moments && tally->kept; at++)
+        count(self, run, (struct which){seed, at}, tally);
+}
+
+static void print_tally(const struct runner *self, const struct qp_scenario_run *run, const struct tally *tally)
+{
+    if (!self->arguments->quiet || !tally->kept)
+        printf("%-38s %6" PRIu64 " runs %14.3f s virtual  %s\n", run->scenario->name, tally->runs, tally->seconds,
+               tally->kept ? "ok" : "FAILED");
+    if (tally->kept)
+        return;
+    printf("    seed %" PRIu64 " ended as %s\n", tally->failed.seed, qp_status_name(self->result.outcome));
+    print_report(self->result.report);
+    print_again(self, run, tally->failed);
+}
+
+static void run_scenario(struct runner *self, struct qp_scenario_run *run)
+{
+    const struct arguments *arguments = self->arguments;
+    struct tally tally = {.kept = true};
+    uint64_t seed = arguments->first_seed;
+    for (;; seed++) {
+        show_progress(self, run->scenario, seed);
+        run_seed(self, run, seed, &tally);
+        if (!tally.kept || seed == arguments->last_seed)
+            break;
+    }
+    hide_progress(self);
+    print_tally(self, run, &tally);
+    if (!arguments->every)
+        keep_trace(self, run, tally.kept ? (struct which){arguments->first_seed, arguments->cancel} : tally.failed,
+                   !tally.kept);
+    self->failed += !tally.kept;
+    self->scenarios++;
+    self->runs += tally.runs;
+}
+
+/* ---- which ones, with what parameters ---- */
+
+/* The parameters that this scenario declares. */
+static size_t select_params(const struct arguments *arguments, const struct qp_scenario *scenario,
+                            struct qp_param_value params[MOST_PARAMS])
+{
+    size_t i, count = 0;
+    for (i = 0; i < arguments->param_count; i++)
+        if (qp_scenario_param_find(scenario, arguments->params[i].name))
+            params[count++] = arguments->params[i];
+    return count;
+}
+
+static bool params_are_known(const struct arguments *arguments)
+{
+    size_t i, k;
+    for (i = 0; i < arguments->param_count; i++) {
+        const char *name = arguments->params[i].name;
+        const struct qp_scenario_param *any = qp_param_first();
+        bool known = false;
+        for (k = 0; k < arguments->name_count; k++)
+            known = known || qp_scenario_param_find(qp_scenario_find(arguments->names[k]), name);
+        for (; arguments->all && any; any = any->next)
+            known = known || strcmp(any->name, name) == 0;
+        if (!known) {
+            complain("no scenario that was named has a parameter '%s'", name);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool names_are_known(const struct arguments *arguments)
+{
+    size_t i;
+    for (i = 0; i < arguments->name_count; i++)
+        if (!qp_scenario_find(arguments->names[i])) {
+            complain("there is no scenario '%s' (%s list shows those that there are)", arguments->names[i],
+                     arguments->program);
+            return false;
+        }
+    return true;
+}
+
+static bool make_sense(const struct arguments *arguments)
+{
+    if (arguments->all == (arguments->name_count > 0)) {
+        complain("'run' takes the names of scenarios, or --all");
+        return false;
+    }
+    if (arguments->trace && (arguments->name_count != 1 || arguments->out)) {
+        complain("--trace takes one scenario, and no --out; --out takes a folder for the traces of many");
+        return false;
+    }
+    if (arguments->every && !arguments->out) {
+        complain("--every takes --out, a folder for the traces");
+        return false;
+    }
+    return names_are_known(arguments) && params_are_known(arguments) &&
+           (!arguments->out || make_folder(arguments->out));
+}
+
+static void run_one(struct runner *self, const struct qp_scenario *scenario)
+{
+    struct qp_param_value params[MOST_PARAMS];
+    struct qp_scenario_run run = {.scenario = scenario, .params = params};
+    run.param_count = select_params(self->arguments, scenario, params);
+    run_scenario(self, &run);
+    fflush(stdout);
+}
+
+static void run_selected(struct runner *self)
+{
+    const struct qp_scenario *scenario = qp_scenario_first();
+    size_t i;
+    for (; self->arguments->all && scenario; scenario = scenario->next)
+        run_one(self, scenario);
+    for (i = 0; i < self->arguments->name_count; i++)
+        run_one(self, qp_scenario_find(self->arguments->names[i]));
+}
+
+static int run(struct arguments *arguments)
+{
+    struct runner *self;
+    int status;
+    if (!make_sense(arguments))
+        return EXIT_BAD_INPUT;
+    self = calloc(1, sizeof *self);
+    if (!self)
+        return complain("out of memory");
+    self->arguments = arguments;
+    self->progress = isatty(STDERR_FILENO) && !arguments->quiet;
+    qp_sim_init(&self->sim);
+    run_selected(self);
+    printf("%zu scenarios, %zu runs, %zu failed\n", self->scenarios, self->runs, self->failed);
+    if (self->example[0])
+        printf("replay one with: %s replay %s\n", arguments->program, self->example);
+    status = self->status ? self->status : self->failed ? EXIT_FAILED : EXIT_FINE;
+    qp_sim_end(&self->sim);
+    qp_recorder_destroy(self->recorder);
+    free(self);
+    return status;
+}
+
+const struct command run_command = {
+    "run",
+    "NAME...|--all [--seed N|--seeds A..B] [--cancel each|K] [--param NAME=VALUE] [--trace FILE|--out DIR [--every]] [--quiet]",
+    " --all --seed --seeds --cancel --param --trace --out --every --quiet ",
+    "Runs scenarios on a virtual clock, each under one seed or a range of them, and prints a line for each: how often\n"
+    "it ran, how much virtual time that was, and the result. A scenario stops at the first seed that fails.\n\n"
+    "  --all             every scenario of this program\n"
+    "  --seed N          one seed; 0 where none is given\n"
+    "  --seeds A..B      each seed from A to B\n"
+    "  --cancel each     runs each seed again and again, with a cancellation at each await in turn: before its first\n"
+    "                    poll, while it waits, and between its wake-up and its poll; each execution must then give back\n"
+    "                    what it holds, but need not keep the scenario's own assertions\n"
+    "  --cancel K        one execution, cancelled at the K-th of these moments\n"
+    "  --param NAME=VALUE  sets an integer parameter that the scenario declares; may be repeated\n"
+    "  --trace FILE      writes the trace of the seed that failed, or of the first\n"
+    "  --out DIR         the same for several scenarios, as DIR/NAME-SEED.jsonl\n"
+    "  --every           with --out: writes the trace of every seed\n"
+    "  --quiet           prints only what failed, and the sums\n",
+    run};

@@ -1,0 +1,398 @@
+/*
+ * The checker's models: what the events so far say that there is.
+ *
+ * Invariants: everything that is live is in the table of its kind; what ended is in none, and its memory is used again.
+ * Numbers are given one after the other, so a number up to a table's `last` that is not in it has ended. A violation of
+ * an object makes its model worthless: it is `spoilt`, and what follows on it is not judged. After a violation of the
+ * trace itself nothing is judged any more.
+ */
+#ifndef TRACES_CHECKER_MODEL_H
+#define TRACES_CHECKER_MODEL_H
+
+#include "traces/checker.h"
+#include "traces/pool.h"
+
+/* ---- memory and numbers ---- */
+
+struct table {
+    uint64_t *ids;
+    void **items;
+    unsigned shift; /* 64 - log2 of its size */
+    size_t size, count;
+    uint64_t last; /* the highest number given */
+};
+
+struct stock { /* of pieces of one size */
+    size_t size;
+    void *free;
+    size_t live;
+};
+
+struct qp_checker;
+
+void *table_find(const struct table *table, uint64_t id);
+bool table_add(struct table *table, uint64_t id, void *item);
+void table_remove(struct table *table, uint64_t id);
+void table_clear(struct table *table);
+void table_free(struct table *table);
+void *stock_take(struct qp_checker *c, struct stock *stock);
+void stock_give_back(struct stock *stock, void *item);
+
+/* ---- what there is ---- */
+
+enum op {
+    OP_OTHER,
+    OP_ASYNC,
+    OP_SLEEP,
+    OP_TIMEOUT,
+    OP_TIMEOUT_JOIN,
+    OP_RACE,
+    OP_JOIN_ALL,
+    OP_JOIN,
+    OP_YIELD,
+    OP_SEND,
+    OP_RESERVE,
+    OP_RECV,
+    OP_ONESHOT_RECV,
+    OP_LOCK,
+    OP_READ,
+    OP_WRITE,
+    OP_ACQUIRE,
+    OP_BARRIER,
+    /* those that never wait */
+    OP_TRY_SEND,
+    OP_PERMIT_SEND,
+    OP_TRY_RECV,
+    OP_IS_CLOSED,
+    OP_ONESHOT_SEND,
+    OP_TRY_LOCK,
+    OP_TRY_READ,
+    OP_TRY_WRITE,
+    OP_TRY_ACQUIRE,
+    OP_AVAILABLE
+};
+
+enum kind { KIND_OTHER, CHANNEL, UNBOUNDED, ONESHOT, MUTEX, RWLOCK, SEMAPHORE, BARRIER };
+
+/* Values of the events' fields that belong to the format: enum qp_hold_style, enum qp_task_style. */
+enum { STYLE_LOCK, STYLE_READ, STYLE_WRITE, STYLE_PERMIT, STYLE_SLOT };
+enum { TASK_COROUTINE, TASK_FUTURE, TASK_BLOCKING };
+
+struct object;
+struct future;
+struct task;
+
+/* What an async function owns, in order of acquisition. */
+struct scope {
+    struct owned *first, *last;
+    bool lenient; /* user's code may have run while it was released */
+};
+
+struct owned {
+    enum { OWNED_HOLD, OWNED_END, OWNED_DEFERRED } what;
+    struct owned *prev, *next;
+    struct scope *scope; /* NULL: nobody's */
+    uint64_t id;
+    uint64_t task;         /* whose it is; 0: nobody's */
+    struct object *object; /* NULL: of none */
+    struct owned *prev_of_object, *next_of_object;
+    uint64_t count, style; /* of a hold; for an end, style: it sends */
+    bool used, forgotten;
+    struct qp_event since;
+};
+
+struct value {
+    uint64_t id;
+    enum {
+        VALUE_GIVEN,   /* to a send under way */
+        VALUE_BACK,    /* refused; about to be returned */
+        VALUE_QUEUED,  /* in its channel */
+        VALUE_LOCKED,  /* in its lock */
+        VALUE_REPLACED,/* another was set in its place; about to be dropped */
+        VALUE_RESULT,  /* its task's */
+        VALUE_LEAVING  /* out; with the poll under way */
+    } state;
+    struct object *object;
+    struct future *future;     /* of a send under way */
+    struct task *task;         /* whose result it is */
+    struct value *prev, *next; /* in its channel */
+    struct qp_event since;
+};
+
+/* A deadline in the heap. */
+struct timed {
+    int64_t deadline_ns;
+    size_t place; /* from 1; 0: not in it */
+    struct future *future;
+    struct task *task;
+};
+
+enum stage { NEW, WAITING, GRANTED, REFUSED };
+
+/* The participants of a barrier's generation. */
+struct generation {
+    struct future *first, *last; /* those that have not crossed, by next_of_generation */
+    uint64_t members;            /* futures that point here */
+    bool withdrawals;
+};
+
+struct queue {
+    struct future *first, *last;
+    size_t count;
+};
+
+struct future {
+    uint64_t id;
+    uint8_t op, stage;
+    bool polled, polling, dropping, asked, able, checked;
+    bool won, told, child_dropped; /* a compound's: in this pass */
+    uint64_t task;                 /* who polled it last; 0: nobody that is a task */
+    struct object *object;
+    struct future *parent, *first_child, *last_child, *prev_sibling, *next_sibling;
+    struct future *cursor;  /* the child that is to be polled next */
+    struct future *awaited; /* an async function's: what it waits for */
+    uint64_t index, arms, children_polled;
+    uint64_t won_index, won_status, failed_index, failed_status;
+    struct queue *queue;
+    struct future *prev_waiting, *next_waiting;
+    struct future *prev_able, *next_able;
+    enum qp_rule_id able_rule;
+    int64_t duration_ns, poll_ns, deadline_min_ns;
+    struct timed timed; /* its deadline is the latest that it may be */
+    uint64_t wanted, got, slot, crossed;
+    struct generation *generation;
+    struct future *prev_of_generation, *next_of_generation;
+    struct task *target;
+    uint64_t target_id, joined; /* of a join; the value that came out in this poll, 0: none */
+    struct value *value;
+    bool value_over; /* its value was returned or dropped */
+    uint64_t hold, hold_count; /* what it acquired in this poll */
+    struct scope scope;
+    struct qp_event since; /* its first pending poll */
+};
+
+struct task {
+    uint64_t id;
+    struct task *prev, *next; /* in order of spawning */
+    uint64_t style, status;
+    bool queued, running, started, aborted, unwinding, ended, spoilt;
+    bool handle, by_task; /* the handle is out; a task spawned it */
+    bool injected;        /* the abort that was just asked for came from a choice */
+    enum { WORK_NONE, WORK_QUEUED, WORK_STARTED, WORK_FINISHED } work;
+    struct timed timed; /* when blocking work that has started is over */
+    struct task *prev_aborted, *next_aborted;
+    struct future *awaits;    /* while it is suspended */
+    struct future *last_root; /* in this poll: what ended pending */
+    struct value *result;
+    uint64_t woken_step;
+    struct queue joiners;
+    struct scope scope;
+    struct qp_event since; /* its abort, suspension or end */
+    char name[32];
+};
+
+struct object {
+    uint64_t id, capacity;
+    enum kind kind;
+    bool spoilt, closed, used, full, promised, writer, has_sender, has_receiver;
+    uint64_t senders, receivers, reserved, buffered, readers, available, refunds;
+    uint64_t references;                   /* futures that point here */
+    struct queue waiting, receiving;
+    struct value *first, *last;            /* buffered; or the one value of a lock or a one-shot */
+    struct owned *first_owned, *last_owned;
+    struct generation *generation;
+    uint64_t arrived, fresh;
+    uint64_t *freed;
+    size_t freed_count, freed_room;
+    struct qp_event made, closed_by, cancelled; /* its creation, close, last cancelled wait */
+    char name[32];
+};
+
+struct frame {
+    struct future *future;
+    bool dropping;
+};
+
+struct qp_checker {
+    struct qp_budget budget;
+    struct qp_pool pool;
+    struct stock futures, tasks, objects, values, owneds, generations;
+    struct table future_table, task_table, object_table, value_table, hold_table, end_table, deferred_table;
+    struct frame *frames; /* polls and drops under way */
+    size_t depth, frames_room;
+    struct timed **heap;
+    size_t heap_count, heap_room;
+    uint64_t *ready; /* tasks, as in the scheduler's ready queue */
+    size_t ready_first, ready_end, ready_room;
+    struct task *first_task, *last_task, *running, *first_aborted;
+    size_t alive; /* tasks that have not ended */
+    struct future *first_able;
+    struct object *call_object; /* of the call that was just answered, and what must follow it */
+    int expected;               /* the kind of event that must come next; -1: any */
+    uint64_t call_count, call_style, call_hold;
+    struct value *call_value;
+    uint64_t seq, steps, choice_index, deferred_depth, work_queued, fair;
+    uint64_t last_choice_seq;
+    bool choice_made, spurious, disordered;
+    int64_t now_ns;
+    bool deaf, full, closing, aborted_run, deadlocked, main_panicked;
+    uint64_t last_dropped_task; /* at shutdown */
+    enum qp_status outcome;
+    struct qp_event deadlock_event;
+    char deadlock[QP_VIOLATION_STATE];
+    struct {
+        const char *name;
+        enum op op;
+    } ops[64];
+    size_t violation_count;
+    struct qp_violation violations[QP_VIOLATIONS_KEPT];
+};
+
+/* ---- saying so ---- */
+
+/* Notes a violation: `object` is described and spoilt (NULL: none); the events are copied, NULL ones left out. */
+void report(struct qp_checker *c, enum qp_rule_id rule, struct object *object, const struct qp_event *event,
+            const struct qp_event *other, const struct qp_event *third);
+void report_text(struct qp_checker *c, enum qp_rule_id rule, const char *text, const struct qp_event *event,
+                 const struct qp_event *other);
+struct qp_print;
+void describe_object(struct qp_print *print, const struct object *object);
+void describe_task(struct qp_print *print, const struct task *task);
+void describe_future(struct qp_print *print, const struct future *future);
+const char *op_name(enum op op);
+
+/* Who waits for whom; true when there is a cycle. */
+bool describe_waits(struct qp_checker *c, char *text, size_t size);
+
+static inline void keep(struct qp_event *copy, const struct qp_event *event)
+{
+    *copy = *event;
+}
+
+/* ---- the families ---- */
+
+enum op op_of(struct qp_checker *c, const char *name);
+
+static inline struct future *top(const struct qp_checker *c)
+{
+    return c->depth ? c->frames[c->depth - 1].future : NULL;
+}
+
+/* The future that is being polled just now, innermost, if it does `op` on this object. */
+struct future *under_way(const struct qp_checker *c, const struct object *object);
+
+/* waits */
+void queue_push(struct queue *queue, struct future *future);
+void queue_remove(struct future *future);
+void make_able(struct qp_checker *c, struct future *future, enum qp_rule_id rule);
+void make_unable(struct qp_checker *c, struct future *future);
+void check_woken(struct qp_checker *c, const struct qp_event *event);
+void forget_future(struct qp_checker *c, struct future *future);
+
+/* futures */
+void on_future_created(struct qp_checker *c, const struct qp_event *e);
+void on_future_inner(struct qp_checker *c, const struct qp_event *e);
+void on_future_asked(struct qp_checker *c, const struct qp_event *e);
+void on_future_polled(struct qp_checker *c, const struct qp_event *e);
+void on_future_pending(struct qp_checker *c, const struct qp_event *e);
+void on_future_ready(struct qp_checker *c, const struct qp_event *e);
+void on_future_dropping(struct qp_checker *c, const struct qp_event *e);
+void on_future_dropped(struct qp_checker *c, const struct qp_event *e);
+void on_race_won(struct qp_checker *c, const struct qp_event *e);
+void leave_frames(struct qp_checker *c);
+
+/* what each future may answer; status QP_PENDING: it waits */
+void leaf_answer(struct qp_checker *c, struct future *f, const struct qp_event *e, uint64_t status);
+void leaf_cancelled(struct qp_checker *c, struct future *f, const struct qp_event *e);
+void compound_begin(struct future *f);
+void compound_child_polled(struct qp_checker *c, struct future *f, struct future *child, const struct qp_event *e);
+void compound_child_ready(struct future *f, const struct future *child, uint64_t status);
+void compound_child_dropping(struct qp_checker *c, struct future *f, struct future *child, const struct qp_event *e);
+void compound_answer(struct qp_checker *c, struct future *f, const struct qp_event *e, uint64_t status);
+void compound_dropped(struct qp_checker *c, struct future *f, const struct qp_event *e);
+bool is_compound(const struct future *f);
+void unlink_child(struct future *child);
+
+/* objects */
+void on_object(struct qp_checker *c, const struct qp_event *e);
+void on_called(struct qp_checker *c, const struct qp_event *e);
+void on_end(struct qp_checker *c, const struct qp_event *e);
+struct object *object_of(struct qp_checker *c, const struct qp_event *e);
+void object_unreferenced(struct qp_checker *c, struct object *o);
+
+void channel_answer(struct qp_checker *c, struct future *f, const struct qp_event *e, uint64_t status);
+void channel_cancelled(struct qp_checker *c, struct future *f, const struct qp_event *e);
+void channel_called(struct qp_checker *c, struct object *o, enum op op, const struct qp_event *e);
+void channel_closed(struct qp_checker *c, struct object *o, const struct qp_event *e);
+void channel_end_dropped(struct qp_checker *c, struct object *o, bool sending, const struct qp_event *e);
+void channel_permit_over(struct qp_checker *c, struct object *o, const struct owned *hold);
+void channel_received(struct qp_checker *c, struct object *o, struct value *v, const struct qp_event *e);
+
+void oneshot_answer(struct qp_checker *c, struct future *f, const struct qp_event *e, uint64_t status);
+void oneshot_cancelled(struct qp_checker *c, struct future *f, const struct qp_event *e);
+void oneshot_called(struct qp_checker *c, struct object *o, const struct qp_event *e);
+void oneshot_end_dropped(struct qp_checker *c, struct object *o, bool sending, const struct qp_event *e);
+
+void mutex_answer(struct qp_checker *c, struct future *f, const struct qp_event *e, uint64_t status);
+void mutex_cancelled(struct qp_checker *c, struct future *f);
+void mutex_called(struct qp_checker *c, struct object *o, const struct qp_event *e);
+void mutex_released(struct qp_checker *c, struct object *o);
+void rwlock_answer(struct qp_checker *c, struct future *f, const struct qp_event *e, uint64_t status);
+void rwlock_cancelled(struct qp_checker *c, struct future *f);
+void rwlock_called(struct qp_checker *c, struct object *o, bool writing, const struct qp_event *e);
+void rwlock_released(struct qp_checker *c, struct object *o, bool writing);
+
+void semaphore_answer(struct qp_checker *c, struct future *f, const struct qp_event *e, uint64_t status);
+void semaphore_cancelled(struct qp_checker *c, struct future *f);
+void semaphore_called(struct qp_checker *c, struct object *o, enum op op, const struct qp_event *e);
+void semaphore_closed(struct qp_checker *c, struct object *o);
+void semaphore_add(struct qp_checker *c, struct object *o, uint64_t count, enum qp_rule_id rule);
+
+void barrier_answer(struct qp_checker *c, struct future *f, const struct qp_event *e, uint64_t status);
+void barrier_cancelled(struct qp_checker *c, struct future *f);
+void barrier_forget(struct qp_checker *c, struct future *f);
+void on_barrier_crossed(struct qp_checker *c, const struct qp_event *e);
+
+/* values, and what is held */
+void on_value_sent(struct qp_checker *c, const struct qp_event *e);
+void on_value_received(struct qp_checker *c, const struct qp_event *e);
+void on_value_returned(struct qp_checker *c, const struct qp_event *e);
+void on_value_dropped(struct qp_checker *c, const struct qp_event *e);
+void on_value_set(struct qp_checker *c, const struct qp_event *e);
+void forget_value(struct qp_checker *c, struct value *value);
+void value_enters(struct object *o, struct value *value, const struct qp_event *e);
+void value_leaves(struct value *value);
+void on_hold_acquired(struct qp_checker *c, const struct qp_event *e);
+void on_hold_released(struct qp_checker *c, const struct qp_event *e);
+void on_hold_forgotten(struct qp_checker *c, const struct qp_event *e);
+void on_hold_given(struct qp_checker *c, const struct qp_event *e);
+void on_end_created(struct qp_checker *c, const struct qp_event *e, struct object *o);
+void on_end_gone(struct qp_checker *c, const struct qp_event *e, struct object *o);
+void on_end_given(struct qp_checker *c, const struct qp_event *e);
+void on_deferred(struct qp_checker *c, const struct qp_event *e);
+void check_released(struct qp_checker *c, struct scope *scope, const struct qp_event *e);
+
+/* A value was given to a future or call; none: the event is a violation of its own. */
+bool new_number(struct qp_checker *c, struct table *table, uint64_t id, const struct qp_event *e);
+
+/* tasks and time */
+struct task *task_of(struct qp_checker *c, uint64_t id, const struct qp_event *e);
+void on_task(struct qp_checker *c, const struct qp_event *e);
+void on_blocking(struct qp_checker *c, const struct qp_event *e);
+void on_choice(struct qp_checker *c, const struct qp_event *e);
+void on_closing(struct qp_checker *c, const struct qp_event *e);
+void check_starved(struct qp_checker *c, struct task *task, const struct qp_event *e);
+void task_unreferenced(struct qp_checker *c, struct task *task);
+void join_answer(struct qp_checker *c, struct future *f, const struct qp_event *e, uint64_t status);
+void yield_answer(struct qp_checker *c, struct future *f, const struct qp_event *e, uint64_t status);
+void sleep_answer(struct qp_checker *c, struct future *f, const struct qp_event *e, uint64_t status);
+void on_clock(struct qp_checker *c, const struct qp_event *e);
+bool heap_add(struct qp_checker *c, struct timed *timed, int64_t deadline_ns);
+void heap_remove(struct qp_checker *c, struct timed *timed);
+int64_t deadline(int64_t now_ns, int64_t duration_ns);
+/* A deadline of a poll that may have taken time: whether it may be over, whether it must be. */
+bool may_be_due(const struct future *f, const struct qp_event *e);
+bool must_be_due(const struct future *f);
+void start_deadline(struct qp_checker *c, struct future *f, const struct qp_event *e);
+
+#endif

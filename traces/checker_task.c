@@ -1,0 +1,564 @@
+/*
+ * Tasks: spawned, woken, polled, suspended, aborted, ended, joined and detached; and blocking work.
+ *
+ * State: the tasks in order of spawning; the ready queue as the scheduler has it, where taking another than the first
+ * moves the first into its place; which task is being polled. A task stays until it has ended and its handle is gone.
+ */
+#include "traces/checker_model.h"
+#include <stdlib.h>
+#include <string.h>
+
+struct task *task_of(struct qp_checker *c, uint64_t id, const struct qp_event *e)
+{
+    struct task *task = table_find(&c->task_table, id);
+    if (!task)
+        report(c, QP_RULE_TRACE_TASK_1, NULL, e, NULL, NULL);
+    return task;
+}
+
+static bool is_main(const struct task *task)
+{
+    return task->id == 1 && !task->by_task && strcmp(task->name, "main") == 0;
+}
+
+/* ---- the ready queue ---- */
+
+static size_t ready_count(const struct qp_checker *c)
+{
+    return c->ready_end - c->ready_first;
+}
+
+static void ready_push(struct qp_checker *c, uint64_t id)
+{
+    if (ready_count(c) == c->ready_room) {
+        size_t room = c->ready_room ? c->ready_room * 2 : 64, i;
+        uint64_t *ready = malloc(room * sizeof *ready);
+        if (!ready) {
+            c->full = true;
+            return;
+        }
+        for (i = 0; i < c->ready_room; i++)
+            ready[i] = c->ready[(c->ready_first + i) & (c->ready_room - 1)];
+        free(c->ready);
+        c->ready = ready;
+        c->ready_end = ready_count(c);
+        c->ready_first = 0;
+        c->ready_room = room;
+    }
+    c->ready[c->ready_end++ & (c->ready_room - 1)] = id;
+}
+
+/* The scheduler takes this task out of the ready queue: it must be the one whose turn it is. */
+static void ready_take(struct qp_checker *c, struct task *task, const struct qp_event *e)
+{
+    size_t mask = c->ready_room - 1, index = c->choice_made ? (size_t)c->choice_index : 0;
+    c->choice_made = false;
+    task->queued = false;
+    if (!ready_count(c) || c->disordered)
+        return;
+    if (index >= ready_count(c) || c->ready[(c->ready_first + index) & mask] != task->id) {
+        report(c, QP_RULE_TASK_ORDER_1, NULL, e, &task->since, NULL);
+        c->disordered = true;
+        return;
+    }
+    c->ready[(c->ready_first + index) & mask] = c->ready[c->ready_first & mask];
+    c->ready_first++;
+}
+
+void on_choice(struct qp_checker *c, const struct qp_event *e)
+{
+    enum { TASK = 0, SPURIOUS = 6, CANCEL = 7 }; /* enum qp_choice_kind */
+    if (e->fields[2] >= e->fields[1])
+        report(c, QP_RULE_RUN_CHOICE_1, NULL, e, NULL, NULL);
+    if (e->fields[0] == TASK) {
+        c->choice_made = true;
+        c->choice_index = e->fields[2];
+    } else if (e->fields[0] == SPURIOUS) {
+        c->spurious = c->spurious || e->fields[2];
+    } else if (e->fields[0] == CANCEL && e->fields[2]) {
+        c->last_choice_seq = e->seq;
+    }
+}
+
+void check_starved(struct qp_checker *c, struct task *task, const struct qp_event *e)
+{
+    if (c->fair && task->queued && c->steps - task->woken_step > c->fair)
+        report(c, QP_RULE_PROGRESS_STARVE_1, NULL, e, &task->since, NULL);
+}
+
+/* ---- life ---- */
+
+static void set_name(struct task *task, const char *name)
+{
+    size_t length = name ? strlen(name) : 0;
+    if (length >= sizeof task->name)
+        length = sizeof task->name - 1;
+    memcpy(task->name, name ? name : "", length);
+    task->name[length] = '\0';
+}
+
+static void spawned(struct qp_checker *c, const struct qp_event *e)
+{
+    struct task *task;
+    if (!new_number(c, &c->task_table, e->fields[0], e) || !(task = stock_take(c, &c->tasks)))
+        return;
+    task->id = e->fields[0];
+    task->style = e->fields[1];
+    task->handle = true;
+    task->by_task = e->task != 0;
+    task->prev = c->last_task;
+    *(c->last_task ? &c->last_task->next : &c->first_task) = task;
+    c->last_task = task;
+    c->alive++;
+    set_name(task, e->text);
+    keep(&task->since, e);
+    if (!table_add(&c->task_table, task->id, task))
+        c->full = true;
+}
+
+static void leave_aborted(struct qp_checker *c, struct task *task)
+{
+    if (!task->aborted)
+        return;
+    task->aborted = false;
+    *(task->prev_aborted ? &task->prev_aborted->next_aborted : &c->first_aborted) = task->next_aborted;
+    if (task->next_aborted)
+        task->next_aborted->prev_aborted = task->prev_aborted;
+}
+
+/* It has ended and nobody can ask for it any more. */
+void task_unreferenced(struct qp_checker *c, struct task *task)
+{
+    if (!task->ended || task->handle)
+        return;
+    while (task->joiners.first) {
+        task->joiners.first->target = NULL;
+        queue_remove(task->joiners.first);
+    }
+    if (task->result)
+        task->result->task = NULL;
+    heap_remove(c, &task->timed);
+    leave_aborted(c, task);
+    *(task->prev ? &task->prev->next : &c->first_task) = task->next;
+    *(task->next ? &task->next->prev : &c->last_task) = task->prev;
+    if (c->running == task)
+        c->running = NULL;
+    table_remove(&c->task_table, task->id);
+    stock_give_back(&c->tasks, task);
+}
+
+/* ---- steps ---- */
+
+static enum qp_rule_id rule_of_poll(const struct qp_checker *c, const struct task *task)
+{
+    if (task->unwinding || task->ended)
+        return QP_RULE_TASK_END_2;
+    if (c->closing)
+        return QP_RULE_RUN_CLOSE_2;
+    if (c->running)
+        return task->started ? QP_RULE_TASK_POLL_1 : QP_RULE_TASK_SPAWN_1;
+    if (task->style == TASK_BLOCKING)
+        return QP_RULE_BLOCK_START_1;
+    if (task->aborted)
+        return task->started ? QP_RULE_TASK_ABORT_2 : QP_RULE_TASK_ABORT_1;
+    if (!task->queued && !c->spurious)
+        return QP_RULE_TASK_POLL_1;
+    return QP_RULES;
+}
+
+static void polled(struct qp_checker *c, const struct qp_event *e)
+{
+    struct task *task = task_of(c, e->task, e);
+    enum qp_rule_id rule;
+    if (!task)
+        return;
+    rule = rule_of_poll(c, task);
+    if (rule != QP_RULES)
+        report(c, rule, NULL, e, &task->since, NULL);
+    check_starved(c, task, e);
+    if (task->queued)
+        ready_take(c, task, e);
+    c->spurious = false;
+    c->steps++;
+    leave_frames(c);
+    c->running = task;
+    task->running = task->started = true;
+    task->awaits = task->last_root = NULL;
+    task->injected = false;
+}
+
+static void suspended(struct qp_checker *c, const struct qp_event *e)
+{
+    struct task *task = c->running;
+    if (!task || task->id != e->task || c->depth) {
+        report(c, QP_RULE_TRACE_NEST_1, NULL, e, NULL, NULL);
+        return;
+    }
+    if (task->aborted)
+        report(c, QP_RULE_TASK_ABORT_5, NULL, e, &task->since, NULL);
+    task->running = false;
+    task->awaits = task->last_root;
+    task->last_root = NULL;
+    c->running = NULL;
+    if (!task->aborted)
+        keep(&task->since, e);
+}
+
+static void woken(struct qp_checker *c, const struct qp_event *e)
+{
+    struct task *task = table_find(&c->task_table, e->fields[0]);
+    if (!e->fields[0] || e->fields[0] > c->task_table.last) {
+        report(c, QP_RULE_TRACE_TASK_1, NULL, e, NULL, NULL);
+        return;
+    }
+    if (!task || task->queued || task->running || task->unwinding || task->ended) {
+        if (!c->closing)
+            report(c, QP_RULE_TASK_WAKE_1, NULL, e, task ? &task->since : NULL, NULL);
+        return;
+    }
+    task->queued = true;
+    task->woken_step = c->steps;
+    ready_push(c, task->id);
+}
+
+/* ---- aborts, handles, results ---- */
+
+static void abort_requested(struct qp_checker *c, const struct qp_event *e)
+{
+    struct task *task = table_find(&c->task_table, e->fields[0]);
+    const struct future *f = top(c);
+    if (!e->fields[0] || e->fields[0] > c->task_table.last)
+        report(c, QP_RULE_TRACE_TASK_1, NULL, e, NULL, NULL);
+    if (f && f->op == OP_JOIN && f->dropping && f->parent && f->parent->op == OP_TIMEOUT_JOIN)
+        f = f->parent;
+    if (f && f->op == OP_TIMEOUT_JOIN)
+        report(c, f->polling ? QP_RULE_TIME_TJOIN_5 : QP_RULE_TIME_TJOIN_6, NULL, e, &f->since, NULL);
+    if (!task || task->ended || task->unwinding || task->aborted || task->work >= WORK_STARTED)
+        return;
+    task->aborted = true;
+    task->injected = c->last_choice_seq && c->last_choice_seq + 1 == e->seq && e->task == task->id;
+    task->prev_aborted = NULL;
+    task->next_aborted = c->first_aborted;
+    if (c->first_aborted)
+        c->first_aborted->prev_aborted = task;
+    c->first_aborted = task;
+    keep(&task->since, e);
+}
+
+static void detached(struct qp_checker *c, const struct qp_event *e)
+{
+    struct task *task = table_find(&c->task_table, e->fields[0]);
+    const struct future *f = top(c);
+    if (!e->fields[0] || e->fields[0] > c->task_table.last) {
+        report(c, QP_RULE_TRACE_TASK_1, NULL, e, NULL, NULL);
+    } else if (!task || !task->handle) {
+        report(c, QP_RULE_TASK_JOIN_5, NULL, e, task ? &task->since : NULL, NULL);
+    } else {
+        if (f && f->op == OP_TIMEOUT_JOIN && f->polling)
+            report(c, QP_RULE_TIME_TJOIN_5, NULL, e, &f->since, NULL);
+        task->handle = false;
+        task_unreferenced(c, task);
+    }
+}
+
+static void joined(struct qp_checker *c, const struct qp_event *e)
+{
+    struct task *task = table_find(&c->task_table, e->fields[0]);
+    struct future *f = top(c);
+    if (!f || f->op != OP_JOIN || !f->polling || f->target_id != e->fields[0]) {
+        report(c, QP_RULE_TRACE_NEST_1, NULL, e, NULL, NULL);
+        return;
+    }
+    if (!task || !task->handle) {
+        report(c, QP_RULE_TASK_JOIN_5, NULL, e, &f->since, NULL);
+        return;
+    }
+    if (!task->ended)
+        report(c, QP_RULE_TASK_JOIN_2, NULL, e, &task->since, NULL);
+    else if (task->status != e->fields[1])
+        report(c, QP_RULE_TASK_JOIN_1, NULL, e, &task->since, NULL);
+    else if (e->fields[2] != (task->result ? task->result->id : 0))
+        report(c, QP_RULE_TASK_JOIN_4, NULL, e, task->result ? &task->result->since : &task->since, NULL);
+    f->told = true;
+    f->won_status = e->fields[1];
+    f->joined = e->fields[2];
+    if (task->result)
+        task->result->state = VALUE_LEAVING;
+    task->handle = false;
+    task_unreferenced(c, task);
+}
+
+void join_answer(struct qp_checker *c, struct future *f, const struct qp_event *e, uint64_t status)
+{
+    struct value *value;
+    if (status == QP_PENDING) {
+        if (f->told)
+            report(c, QP_RULE_TASK_JOIN_1, NULL, e, &f->since, NULL);
+        else if (f->target && f->target->ended)
+            report(c, QP_RULE_TASK_JOIN_3, NULL, e, &f->target->since, NULL);
+        return;
+    }
+    if (!f->told && f->target && !f->target->ended)
+        report(c, QP_RULE_TASK_JOIN_2, NULL, e, &f->target->since, NULL);
+    else if (!f->told || status != f->won_status)
+        report(c, QP_RULE_TASK_JOIN_1, NULL, e, f->target ? &f->target->since : NULL, NULL);
+    value = table_find(&c->value_table, f->joined);
+    if (value && value->state == VALUE_LEAVING)
+        forget_value(c, value);
+}
+
+void yield_answer(struct qp_checker *c, struct future *f, const struct qp_event *e, uint64_t status)
+{
+    if ((status == QP_PENDING) == f->polled)
+        report(c, QP_RULE_TASK_YIELD_1, NULL, e, &f->since, NULL);
+    if (status == QP_PENDING)
+        make_able(c, f, QP_RULE_PROGRESS_WAKE_1);
+}
+
+static void has_result(struct qp_checker *c, const struct qp_event *e)
+{
+    struct task *task = task_of(c, e->fields[1], e);
+    struct value *value;
+    if (!task || !new_number(c, &c->value_table, e->fields[0], e) || !(value = stock_take(c, &c->values)))
+        return;
+    if (task->result) {
+        report(c, QP_RULE_VALUE_KEPT_1, NULL, e, &task->result->since, NULL);
+        task->result->task = NULL;
+    }
+    value->id = e->fields[0];
+    value->state = VALUE_RESULT;
+    value->task = task;
+    task->result = value;
+    keep(&value->since, e);
+    if (!table_add(&c->value_table, value->id, value))
+        c->full = true;
+}
+
+static void finished_asked(struct qp_checker *c, const struct qp_event *e)
+{
+    const struct task *task = table_find(&c->task_table, e->fields[0]);
+    if ((task && task->ended) != (e->fields[1] != 0))
+        report(c, QP_RULE_TASK_FINISHED_1, NULL, e, task ? &task->since : NULL, NULL);
+}
+
+/* ---- the end of a task ---- */
+
+static enum qp_rule_id rule_of_cancellation(const struct qp_checker *c, const struct task *task)
+{
+    if (task->work >= WORK_STARTED)
+        return QP_RULE_BLOCK_ABORT_2;
+    if (c->closing)
+        return QP_RULES;
+    if (!task->aborted)
+        return task->handle ? QP_RULE_TASK_DURABLE_1 : QP_RULE_TASK_DETACH_1;
+    if (c->running && c->running != task)
+        return QP_RULE_TASK_ABORT_3;
+    if (task->running && task->style == TASK_COROUTINE && !task->last_root && !task->injected)
+        return QP_RULE_TASK_ABORT_4;
+    return QP_RULES;
+}
+
+static enum qp_rule_id rule_of_end(const struct qp_checker *c, const struct task *task, uint64_t status)
+{
+    if (task->unwinding || task->ended)
+        return QP_RULE_TASK_END_1;
+    if (status == QP_CANCELLED)
+        return rule_of_cancellation(c, task);
+    if (task->style == TASK_BLOCKING)
+        return task->work == WORK_FINISHED ? QP_RULES : QP_RULE_BLOCK_START_1;
+    if (!task->running || (c->running && c->running != task))
+        return status == QP_PANICKED ? QP_RULE_TASK_PANIC_1 : QP_RULE_TASK_END_1;
+    return QP_RULES;
+}
+
+/* At shutdown: in order of spawning, main last. Blocking work that has started ends when it ends. */
+static void check_shutdown(struct qp_checker *c, const struct task *task, const struct qp_event *e)
+{
+    if (is_main(task) ? c->alive > 1 : task->work < WORK_STARTED && task->id < c->last_dropped_task)
+        report(c, QP_RULE_RUN_CLOSE_1, NULL, e, &task->since, NULL);
+    if (task->work < WORK_STARTED)
+        c->last_dropped_task = task->id;
+}
+
+static void unwinding(struct qp_checker *c, const struct qp_event *e)
+{
+    struct task *task = task_of(c, e->fields[1], e);
+    enum qp_rule_id rule;
+    if (!task)
+        return;
+    rule = rule_of_end(c, task, e->fields[0]);
+    if (rule != QP_RULES)
+        report(c, rule, NULL, e, &task->since, NULL);
+    if (c->closing)
+        check_shutdown(c, task, e);
+    else if (task->queued) {
+        ready_take(c, task, e);
+        c->steps++;
+    }
+    if (c->running == task || c->closing) {
+        leave_frames(c);
+        c->running = NULL;
+    }
+    if (task->work == WORK_QUEUED) {
+        task->work = WORK_NONE;
+        c->work_queued--;
+    }
+    leave_aborted(c, task);
+    task->queued = task->running = false;
+    task->unwinding = true;
+    task->status = e->fields[0];
+}
+
+static uint64_t status_of_end(const struct qp_event *e)
+{
+    switch (e->kind) {
+    case QP_EVENT_TASK_COMPLETED:
+        return QP_OK;
+    case QP_EVENT_TASK_PANICKED:
+        return QP_PANICKED;
+    case QP_EVENT_TASK_CANCELLED:
+        return QP_CANCELLED;
+    default:
+        return e->fields[0];
+    }
+}
+
+static void ended(struct qp_checker *c, const struct qp_event *e)
+{
+    struct task *task = task_of(c, e->task, e);
+    struct future *joiner;
+    if (!task)
+        return;
+    if (!task->unwinding || task->ended || task->status != status_of_end(e)) {
+        report(c, QP_RULE_TASK_END_1, NULL, e, &task->since, NULL);
+        if (task->ended)
+            return;
+        task->unwinding = true;
+        task->status = status_of_end(e);
+        leave_aborted(c, task);
+    }
+    if (task->style == TASK_COROUTINE && task->awaits)
+        report(c, QP_RULE_RUN_DROP_1, NULL, e, &task->awaits->since, NULL);
+    check_released(c, &task->scope, e);
+    if (task->status != QP_OK && task->result)
+        report(c, QP_RULE_VALUE_KEPT_1, NULL, e, &task->result->since, NULL);
+    if (c->running == task)
+        c->running = NULL;
+    task->running = task->queued = false;
+    task->ended = true;
+    c->alive--;
+    keep(&task->since, e);
+    for (joiner = task->joiners.first; joiner; joiner = joiner->next_waiting)
+        make_able(c, joiner, QP_RULE_PROGRESS_WAKE_1);
+    task_unreferenced(c, task);
+}
+
+void on_closing(struct qp_checker *c, const struct qp_event *e)
+{
+    if (!c->depth && !c->deadlocked && !c->aborted_run)
+        check_woken(c, e);
+    leave_frames(c);
+    c->closing = true;
+    c->running = NULL;
+    c->deferred_depth = 0;
+}
+
+void on_task(struct qp_checker *c, const struct qp_event *e)
+{
+    struct task *task;
+    switch (e->kind) {
+    case QP_EVENT_TASK_SPAWNED:
+        spawned(c, e);
+        break;
+    case QP_EVENT_TASK_POLLED:
+        polled(c, e);
+        break;
+    case QP_EVENT_TASK_SUSPENDED:
+        suspended(c, e);
+        break;
+    case QP_EVENT_TASK_WOKEN:
+        woken(c, e);
+        break;
+    case QP_EVENT_TASK_ABORTED:
+        abort_requested(c, e);
+        break;
+    case QP_EVENT_TASK_DETACHED:
+        detached(c, e);
+        break;
+    case QP_EVENT_TASK_JOINED:
+        joined(c, e);
+        break;
+    case QP_EVENT_TASK_RESULT:
+        has_result(c, e);
+        break;
+    case QP_EVENT_TASK_ASKED:
+        finished_asked(c, e);
+        break;
+    case QP_EVENT_TASK_UNWINDING:
+        unwinding(c, e);
+        break;
+    case QP_EVENT_TASK_RENAMED:
+        task = task_of(c, e->task, e);
+        if (task)
+            set_name(task, e->text);
+        break;
+    default:
+        ended(c, e);
+        break;
+    }
+}
+
+/* ---- blocking work ---- */
+
+static void work_started(struct qp_checker *c, struct task *task, const struct qp_event *e)
+{
+    if (task->work != WORK_QUEUED) {
+        report(c, QP_RULE_BLOCK_START_1, NULL, e, &task->since, NULL);
+        return;
+    }
+    if (task->aborted)
+        report(c, QP_RULE_BLOCK_ABORT_1, NULL, e, &task->since, NULL);
+    c->work_queued--;
+    task->work = WORK_STARTED;
+    task->timed.task = task;
+    heap_add(c, &task->timed, e->time_ns);
+    keep(&task->since, e);
+}
+
+static void work_lasts(struct qp_checker *c, struct task *task, const struct qp_event *e)
+{
+    int64_t over_ns = deadline(task->timed.deadline_ns, (int64_t)e->fields[1]);
+    if (task->work != WORK_STARTED || !task->timed.place)
+        return;
+    heap_remove(c, &task->timed);
+    heap_add(c, &task->timed, over_ns);
+}
+
+static void work_finished(struct qp_checker *c, struct task *task, const struct qp_event *e)
+{
+    if (task->work != WORK_STARTED)
+        report(c, QP_RULE_BLOCK_START_1, NULL, e, &task->since, NULL);
+    if (task->work == WORK_QUEUED)
+        c->work_queued--;
+    heap_remove(c, &task->timed);
+    task->work = WORK_FINISHED;
+}
+
+void on_blocking(struct qp_checker *c, const struct qp_event *e)
+{
+    struct task *task = task_of(c, e->fields[0], e);
+    if (!task)
+        return;
+    if (e->kind == QP_EVENT_BLOCKING_LASTS) {
+        work_lasts(c, task, e);
+    } else if (e->kind == QP_EVENT_BLOCKING_STARTED) {
+        work_started(c, task, e);
+    } else if (e->kind == QP_EVENT_BLOCKING_FINISHED) {
+        work_finished(c, task, e);
+    } else if (task->work != WORK_NONE || task->style != TASK_BLOCKING || task->unwinding) {
+        report(c, QP_RULE_BLOCK_START_1, NULL, e, &task->since, NULL);
+    } else {
+        task->work = WORK_QUEUED;
+        c->work_queued++;
+    }
+}
