@@ -8,8 +8,8 @@
 
 struct benchmark {
     const char *name;
-    const char *unit;                 /* what one operation is */
-    void (*run)(uint64_t count);      /* does `count` operations; stops the program if one fails */
+    const char *unit;            /* what one operation is */
+    void (*run)(uint64_t count); /* does `count` operations; stops the program if one fails */
 };
 
 /* Those of each file; ended by a NULL name. */

@@ -16,7 +16,7 @@ enum { RUNS = 11 };
 static const struct benchmark *const files[] = {simulation_benchmarks};
 
 struct figures {
-    double median, minimum;    /* ns per operation */
+    double median, minimum; /* ns per operation */
 };
 
 void bench_fail(const char *what)

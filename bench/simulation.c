@@ -1,6 +1,6 @@
 /*
- * Executions of small programs on the simulated environment, with the random strategy, one seed after the other: without
- * a record, digested, and recorded.
+ * Executions of small programs on the simulated environment, with the random strategy, one seed after the other:
+ * without a record, digested, and recorded.
  */
 #include "bench/bench.h"
 #include "sim/sim.h"

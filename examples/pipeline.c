@@ -6,8 +6,8 @@ static void producer(void *arg)
 {
     struct qp_sender *jobs = arg;
     for (int job = 1; job <= 3; job++) {
-        qp_await(qp_sleep_ms(10));       /* virtual: this takes no time at all */
-        qp_await(qp_send(jobs, &job));   /* waits while the channel is full */
+        qp_await(qp_sleep_ms(10));     /* virtual: this takes no time at all */
+        qp_await(qp_send(jobs, &job)); /* waits while the channel is full */
     }
 }
 
@@ -21,7 +21,7 @@ static int async_main(int argc, char **argv)
         return 1;
     for (int i = 0; i < 2; i++) {
         struct qp_handle task = qp_spawn(producer, tx);
-        qp_handle_drop(&task);           /* it goes on by itself */
+        qp_handle_drop(&task); /* it goes on by itself */
     }
     while (qp_await(qp_timeout_ms(100, qp_recv(rx, &job))) == QP_OK)
         sum += job;

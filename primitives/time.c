@@ -4,8 +4,8 @@
  * State of each: a duration until the first poll, which makes it a deadline, and a timer while it waits for that.
  * Invariants: what is waited for is polled before the deadline is looked at; the timer is registered from a pending
  * poll to the end, and its waker is that of the latest poll.
- * Cancelled before the first poll: there is no timer. Pending: it is taken out. Woken but not polled: it is out already.
- * In each case what was waited for is dropped first, and for a join that means its handle.
+ * Cancelled before the first poll: there is no timer. Pending: it is taken out. Woken but not polled: it is out
+ * already. In each case what was waited for is dropped first, and for a join that means its handle.
  */
 #include "scheduler/misuse.h"
 #include "scheduler/poll.h"

@@ -53,7 +53,8 @@ static void produce(void *arg)
 
 QP_PARAM(channel_cloned_receivers, messages, 10)
 QP_PARAM(channel_cloned_receivers, capacity, 3)
-QP_SCENARIO(channel_cloned_receivers, "several consumers share the messages, each once and in order, and all see the end")
+QP_SCENARIO(channel_cloned_receivers,
+            "several consumers share the messages, each once and in order, and all see the end")
 {
     struct producer producer = {.messages = qp_param("messages")};
     struct shared shared = {{0}, 0, 0};
@@ -96,7 +97,8 @@ static void ask(void *arg)
     self->served++;
 }
 
-QP_SCENARIO(channel_cloned_receivers_fifo, "the first who waits has the first message, late ones and several on one clone too")
+QP_SCENARIO(channel_cloned_receivers_fifo,
+            "the first who waits has the first message, late ones and several on one clone too")
 {
     struct line self = {.asked = 0};
     struct qp_handle handles[2 * RECEIVERS];
@@ -122,7 +124,8 @@ QP_SCENARIO(channel_cloned_receivers_fifo, "the first who waits has the first me
 
 /* ---- some go ---- */
 
-QP_SCENARIO(channel_cloned_receivers_aborted, "consumers are aborted at any moment; the last one gets what they did not")
+QP_SCENARIO(channel_cloned_receivers_aborted,
+            "consumers are aborted at any moment; the last one gets what they did not")
 {
     struct producer producer = {.messages = 8};
     struct shared shared = {{0}, 0, 0};

@@ -27,7 +27,8 @@ static void receive_one(void *arg)
     self->received += self->status == QP_OK;
 }
 
-QP_SCENARIO(channel_close, "true, and true again; what is buffered is received by whichever clone, then all see the end")
+QP_SCENARIO(channel_close,
+            "true, and true again; what is buffered is received by whichever clone, then all see the end")
 {
     struct qp_sender *tx;
     struct qp_receiver *rx;
@@ -52,7 +53,8 @@ QP_SCENARIO(channel_close, "true, and true again; what is buffered is received b
     QP_ASSERT(qp_receiver_close(rx));
 }
 
-QP_SCENARIO(channel_close_while_clone_waits, "false, and nothing is changed, while a clone waits; true when it no longer does")
+QP_SCENARIO(channel_close_while_clone_waits,
+            "false, and nothing is changed, while a clone waits; true when it no longer does")
 {
     struct qp_sender *tx;
     struct qp_receiver *rx;
@@ -150,7 +152,8 @@ static void produce(void *arg)
     }
 }
 
-QP_SCENARIO(channel_close_contended, "consumers that close after each message are answered by whether another waits just then")
+QP_SCENARIO(channel_close_contended,
+            "consumers that close after each message are answered by whether another waits just then")
 {
     struct consumers all = {0};
     struct consumer self[CONSUMERS];

@@ -20,7 +20,7 @@ static void send_now(struct qp_sender *tx, int value)
 /* ---- the last sender, the last permit ---- */
 
 struct keeper {
-    struct qp_sender *tx;    /* NULL: it keeps a permit */
+    struct qp_sender *tx; /* NULL: it keeps a permit */
     struct qp_permit permit;
     int64_t keeps_ms;
 };
@@ -169,7 +169,8 @@ QP_SCENARIO(channel_end_reserve_cancelled, "a reserve that was granted a slot an
     check_granted(true, true);
 }
 
-QP_SCENARIO(channel_end_last_sender_waits, "the last sender is aborted while it waits, or when it was just granted a slot")
+QP_SCENARIO(channel_end_last_sender_waits,
+            "the last sender is aborted while it waits, or when it was just granted a slot")
 {
     int granted, value;
     for (granted = 0; granted < 2; granted++) {
@@ -208,7 +209,8 @@ static void await_end(void *arg)
     self->status = qp_await(qp_recv(self->rx, &value));
 }
 
-QP_SCENARIO(channel_end_for_all, "all receivers that wait hear of the end, though one of them is aborted when it is woken")
+QP_SCENARIO(channel_end_for_all,
+            "all receivers that wait hear of the end, though one of them is aborted when it is woken")
 {
     struct qp_sender *tx;
     struct qp_receiver *rx, *clones[3];

@@ -1,9 +1,9 @@
 /*
  * Senders, and when a channel is closed.
  *
- * Property: the channel closes for the receiver when the last sender is gone, however each of them went, and not before.
- * is_closed is about the receiver's side only: it is true once that is closed or gone, and never otherwise. A consumer
- * that holds a sender itself waits for ever, and the deadlock report names exactly that.
+ * Property: the channel closes for the receiver when the last sender is gone, however each of them went, and not
+ * before. is_closed is about the receiver's side only: it is true once that is closed or gone, and never otherwise. A
+ * consumer that holds a sender itself waits for ever, and the deadlock report names exactly that.
  */
 #include <quipu/quipu.h>
 
@@ -13,7 +13,7 @@ enum { SENDERS = 4 };
 
 struct watcher {
     struct qp_sender *tx;
-    bool *closing;     /* set at the moment of the close */
+    bool *closing; /* set at the moment of the close */
     int seen_open, sent;
 };
 
@@ -30,7 +30,8 @@ static void watch(void *arg)
     QP_ASSERT(*self->closing);
 }
 
-QP_SCENARIO(channel_is_closed, "true from the moment at which the receiver closes, though values are buffered; not before")
+QP_SCENARIO(channel_is_closed,
+            "true from the moment at which the receiver closes, though values are buffered; not before")
 {
     struct watcher self[2];
     struct qp_handle handles[2];
@@ -63,7 +64,8 @@ static void drop_receiver(void *arg)
     qp_receiver_drop(arg);
 }
 
-QP_SCENARIO(channel_is_closed_receivers_only, "other senders' ends do not close it, nor one of two receivers; the last does")
+QP_SCENARIO(channel_is_closed_receivers_only,
+            "other senders' ends do not close it, nor one of two receivers; the last does")
 {
     struct qp_sender *tx, *other;
     struct qp_receiver *rx, *clone;
@@ -115,7 +117,8 @@ static void client(void *arg)
         qp_await(qp_sleep_ms(self->way == WAITS ? 1000 : 0));
 }
 
-QP_SCENARIO(channel_sender_clone, "the receiver sees the end when the last of several senders is gone, however each went")
+QP_SCENARIO(channel_sender_clone,
+            "the receiver sees the end when the last of several senders is gone, however each went")
 {
     struct client self[SENDERS];
     struct qp_handle handles[SENDERS];
@@ -206,7 +209,8 @@ static void send_until_full(void *arg)
         qp_await(qp_send(arg, &i));
 }
 
-QP_SCENARIO(channel_sender_dropped_in_use, "a sender dropped while a send on it waits is misuse, and says whose send that is")
+QP_SCENARIO(channel_sender_dropped_in_use,
+            "a sender dropped while a send on it waits is misuse, and says whose send that is")
 {
     struct qp_sender *tx;
     struct qp_receiver *rx;

@@ -1,9 +1,10 @@
 /*
  * Permits: slots of a channel in somebody's hand.
  *
- * Property: a permit is used once; every other use gives the value back. A permit that is dropped, by whatever end of its
- * owner, gives its slot back and wakes the next waiter. Its value comes back if the receiver was dropped meanwhile: it is
- * never silently lost. After close a permit that is out may still deliver, and recv waits for it; it counts as a sender.
+ * Property: a permit is used once; every other use gives the value back. A permit that is dropped, by whatever end of
+ * its owner, gives its slot back and wakes the next waiter. Its value comes back if the receiver was dropped meanwhile:
+ * it is never silently lost. After close a permit that is out may still deliver, and recv waits for it; it counts as a
+ * sender.
  */
 #include <quipu/quipu.h>
 #include <string.h>
@@ -175,7 +176,8 @@ static void use_copy(void *arg)
     QP_ASSERT_EQ(use(&copy, 2), QP_USED);
 }
 
-QP_SCENARIO(channel_permit_send_twice, "of several uses, through copies in several tasks, one delivers; the others give back")
+QP_SCENARIO(channel_permit_send_twice,
+            "of several uses, through copies in several tasks, one delivers; the others give back")
 {
     struct shared self = {0};
     struct qp_handle handles[3];
@@ -200,7 +202,8 @@ QP_SCENARIO(channel_permit_send_twice, "of several uses, through copies in sever
 
 /* ---- the receiver is dropped ---- */
 
-QP_SCENARIO(channel_permit_after_receiver_dropped, "the receiver was dropped after the reservation: the value comes back")
+QP_SCENARIO(channel_permit_after_receiver_dropped,
+            "the receiver was dropped after the reservation: the value comes back")
 {
     struct qp_sender *tx;
     struct qp_receiver *rx;
@@ -276,7 +279,8 @@ static void keep(void *arg)
     qp_await(qp_sleep_ms(1000));
 }
 
-QP_SCENARIO(channel_permit_after_close, "after close, permits that are out deliver or go unused, and recv waits for them")
+QP_SCENARIO(channel_permit_after_close,
+            "after close, permits that are out deliver or go unused, and recv waits for them")
 {
     struct qp_sender *tx;
     struct qp_receiver *rx;

@@ -1,8 +1,8 @@
 /*
  * The receiver is dropped.
  *
- * Property: what is buffered is dropped, each value once; waiting senders get theirs back, also one that had been granted
- * a slot and has not run; nothing is accepted any more. Of several receivers only the last one's end does this.
+ * Property: what is buffered is dropped, each value once; waiting senders get theirs back, also one that had been
+ * granted a slot and has not run; nothing is accepted any more. Of several receivers only the last one's end does this.
  */
 #include <quipu/quipu.h>
 #include <string.h>
@@ -53,7 +53,8 @@ static struct qp_handle spawn_waiting(struct sending *self, struct qp_sender *tx
     return handle;
 }
 
-QP_SCENARIO(channel_receiver_dropped, "buffered values are dropped, each once; values that wait or were granted a slot come back")
+QP_SCENARIO(channel_receiver_dropped,
+            "buffered values are dropped, each once; values that wait or were granted a slot come back")
 {
     struct qp_sender *tx;
     struct qp_receiver *rx;
@@ -135,7 +136,8 @@ static void consume(void *arg)
     }
 }
 
-QP_SCENARIO(channel_receiver_dropped_whenever, "a consumer is aborted at any moment: each value was received, dropped, or given back")
+QP_SCENARIO(channel_receiver_dropped_whenever,
+            "a consumer is aborted at any moment: each value was received, dropped, or given back")
 {
     struct stream self = {0};
     struct qp_handle handles[PRODUCERS], consuming;

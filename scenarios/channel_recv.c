@@ -73,8 +73,8 @@ static void receive_one(void *arg)
     int ignored;
     self->status = QP_PENDING;
     if (self->stop)
-        self->status = qp_await(qp_race(&self->winner, qp_arm(qp_recv(self->stop, &ignored)),
-                                        qp_arm(qp_recv(self->rx, &self->value))));
+        self->status = qp_await(
+            qp_race(&self->winner, qp_arm(qp_recv(self->stop, &ignored)), qp_arm(qp_recv(self->rx, &self->value))));
     else
         self->status = qp_await(qp_recv(self->rx, &self->value));
 }
@@ -90,7 +90,8 @@ static struct qp_handle spawn_waiting(struct receiving *self, struct qp_receiver
     return handle;
 }
 
-QP_SCENARIO(channel_recv_cancelled, "a wait that is aborted, times out or loses a race takes nothing of what comes later")
+QP_SCENARIO(channel_recv_cancelled,
+            "a wait that is aborted, times out or loses a race takes nothing of what comes later")
 {
     struct qp_sender *tx, *stop_tx;
     struct qp_receiver *rx, *clone, *stop;
@@ -116,7 +117,8 @@ QP_SCENARIO(channel_recv_cancelled, "a wait that is aborted, times out or loses 
     QP_ASSERT(value == -1 && aborted.value == -1 && losing.value == -1);
 }
 
-QP_SCENARIO(channel_recv_cancelled_woken, "woken for a message and cancelled before it runs, a wait leaves it in its place")
+QP_SCENARIO(channel_recv_cancelled_woken,
+            "woken for a message and cancelled before it runs, a wait leaves it in its place")
 {
     struct qp_sender *tx, *stop_tx;
     struct qp_receiver *rx, *stop;
@@ -142,7 +144,8 @@ QP_SCENARIO(channel_recv_cancelled_woken, "woken for a message and cancelled bef
     QP_ASSERT(aborted.value == -1 && losing.value == -1);
 }
 
-QP_SCENARIO(channel_recv_cancelled_passes_on, "woken receivers are cancelled before they run: the next who waits has the message")
+QP_SCENARIO(channel_recv_cancelled_passes_on,
+            "woken receivers are cancelled before they run: the next who waits has the message")
 {
     struct qp_sender *tx;
     struct qp_receiver *rx, *clones[3];

@@ -1,9 +1,9 @@
 /*
  * Reserving capacity before there is a value.
  *
- * Property: a reserved slot is nobody else's, and its use never waits. Reserves and sends wait in one queue, first come,
- * first served. A reserve that is cancelled loses its place and nothing else; one that had been granted a slot and has
- * not run passes it on. Close fails all that wait, also one that was granted.
+ * Property: a reserved slot is nobody else's, and its use never waits. Reserves and sends wait in one queue, first
+ * come, first served. A reserve that is cancelled loses its place and nothing else; one that had been granted a slot
+ * and has not run passes it on. Close fails all that wait, also one that was granted.
  */
 #include <quipu/quipu.h>
 #include <string.h>
@@ -51,7 +51,8 @@ static void publish(void *arg)
 
 QP_PARAM(channel_reserve, capacity, 2)
 QP_PARAM(channel_reserve, publishers, 5)
-QP_SCENARIO(channel_reserve, "every reserved slot takes its value without waiting; values are in the order of their use")
+QP_SCENARIO(channel_reserve,
+            "every reserved slot takes its value without waiting; values are in the order of their use")
 {
     int64_t capacity = qp_param("capacity"), publishers = qp_param("publishers");
     struct publishers self = {0};
@@ -238,7 +239,8 @@ static void publish_in_time(void *arg)
     }
 }
 
-QP_SCENARIO(channel_reserve_cancelled_whenever, "timeouts tied with the consumer, unused permits, an abort: no slot is lost")
+QP_SCENARIO(channel_reserve_cancelled_whenever,
+            "timeouts tied with the consumer, unused permits, an abort: no slot is lost")
 {
     struct hurried self[PUBLISHERS];
     struct qp_handle handles[PUBLISHERS];

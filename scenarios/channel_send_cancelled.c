@@ -2,8 +2,8 @@
  * Cancelling a send.
  *
  * Property: a send that is cancelled while it waits for capacity has not sent, and its value is dropped, once. One that
- * had been granted a slot and is cancelled before it runs passes the slot on. The same for a send that was made and never
- * polled. Nothing else is lost, and nobody else notices.
+ * had been granted a slot and is cancelled before it runs passes the slot on. The same for a send that was made and
+ * never polled. Nothing else is lost, and nobody else notices.
  */
 #include <quipu/quipu.h>
 #include <string.h>
@@ -65,13 +65,14 @@ static void send_one(void *arg)
     if (self->boundary == TIMEOUT)
         self->status = qp_await(qp_timeout_ms(5, qp_send(self->tx, &self->value)));
     else if (self->boundary == LOST_RACE)
-        self->status = qp_await(qp_race(&self->winner, qp_arm(qp_recv(self->stop, &ignored)),
-                                        qp_arm(qp_send(self->tx, &self->value))));
+        self->status = qp_await(
+            qp_race(&self->winner, qp_arm(qp_recv(self->stop, &ignored)), qp_arm(qp_send(self->tx, &self->value))));
     else
         self->status = qp_await(qp_send(self->tx, &self->value));
 }
 
-QP_SCENARIO(channel_send_cancelled, "abort, timeout, lost race: the value is not sent and is dropped once; others go on")
+QP_SCENARIO(channel_send_cancelled,
+            "abort, timeout, lost race: the value is not sent and is dropped once; others go on")
 {
     struct qp_sender *tx, *stop_tx;
     struct qp_receiver *rx, *stop;
@@ -138,7 +139,8 @@ QP_SCENARIO(channel_send_cancelled_granted, "two senders in turn are granted a s
     send_now(tx, 4); /* the slot is free */
 }
 
-QP_SCENARIO(channel_send_cancelled_granted_in_race, "a send that loses its race after it was granted a slot passes it on")
+QP_SCENARIO(channel_send_cancelled_granted_in_race,
+            "a send that loses its race after it was granted a slot passes it on")
 {
     struct qp_sender *tx, *stop_tx;
     struct qp_receiver *rx, *stop;
@@ -162,7 +164,8 @@ QP_SCENARIO(channel_send_cancelled_granted_in_race, "a send that loses its race 
 
 /* ---- made, and never polled ---- */
 
-QP_SCENARIO(channel_send_cancelled_unpolled, "a send behind an arm that is ready at once never starts; its value is dropped")
+QP_SCENARIO(channel_send_cancelled_unpolled,
+            "a send behind an arm that is ready at once never starts; its value is dropped")
 {
     struct qp_sender *tx;
     struct qp_receiver *rx;
@@ -210,7 +213,8 @@ static void check_value(enum qp_status status, int received, int dropped)
         QP_ASSERT_EQ(received + dropped, 0);
 }
 
-QP_SCENARIO(channel_send_cancelled_whenever, "timeouts tied with the consumer, and an abort: no value is lost or doubled")
+QP_SCENARIO(channel_send_cancelled_whenever,
+            "timeouts tied with the consumer, and an abort: no value is lost or doubled")
 {
     struct producer self[PRODUCERS];
     struct qp_handle handles[PRODUCERS];

@@ -105,7 +105,8 @@ QP_SCENARIO(channel_send_closed_granted, "a sender that was granted a slot and h
     QP_ASSERT_EQ(drops[1] + drops[2], 0);
 }
 
-QP_SCENARIO(channel_send_closed_cancelled, "cancelled before it hears that it was refused, a send drops its value, once")
+QP_SCENARIO(channel_send_closed_cancelled,
+            "cancelled before it hears that it was refused, a send drops its value, once")
 {
     struct qp_sender *tx;
     struct qp_receiver *rx;
@@ -149,7 +150,8 @@ static void produce(void *arg)
 }
 
 QP_PARAM(channel_send_closed_whenever, received, 5)
-QP_SCENARIO(channel_send_closed_whenever, "whenever it is closed: what was accepted until then is received, and no more")
+QP_SCENARIO(channel_send_closed_whenever,
+            "whenever it is closed: what was accepted until then is received, and no more")
 {
     struct stream self = {0};
     struct qp_handle handles[PRODUCERS];

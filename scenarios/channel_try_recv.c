@@ -1,8 +1,8 @@
 /*
  * Receiving without waiting.
  *
- * Property: try_recv answers at once, and says empty from closed: closed means that nothing will ever come. While a clone
- * waits in recv it finds nothing, for what comes is that one's.
+ * Property: try_recv answers at once, and says empty from closed: closed means that nothing will ever come. While a
+ * clone waits in recv it finds nothing, for what comes is that one's.
  */
 #include <quipu/quipu.h>
 
@@ -71,7 +71,8 @@ static void receive_one(void *arg)
     QP_ASSERT_EQ(qp_await(qp_recv(self->rx, &self->value)), QP_OK);
 }
 
-QP_SCENARIO(channel_try_recv_while_clone_waits, "finds nothing while a clone waits, also when a message has come for that one")
+QP_SCENARIO(channel_try_recv_while_clone_waits,
+            "finds nothing while a clone waits, also when a message has come for that one")
 {
     struct qp_sender *tx;
     struct qp_receiver *rx;

@@ -35,8 +35,8 @@ enum { TRYING = 3, VALUES = 3 };
 
 struct stream {
     struct qp_sender *tx;
-    int senders;       /* so far; each sends its number times VALUES, and so on */
-    int waiting;       /* sends that have begun and are not complete */
+    int senders; /* so far; each sends its number times VALUES, and so on */
+    int waiting; /* sends that have begun and are not complete */
     int tried, sent;
 };
 
@@ -67,7 +67,8 @@ static void send_some(void *arg)
     }
 }
 
-QP_SCENARIO(channel_try_send_contended, "never past a sender that waits; what was taken arrives once, each sender's in order")
+QP_SCENARIO(channel_try_send_contended,
+            "never past a sender that waits; what was taken arrives once, each sender's in order")
 {
     struct stream self = {0};
     struct qp_handle handles[TRYING + 1];

@@ -2,8 +2,8 @@
  * Channels without a bound.
  *
  * Property: sending never waits and never finds it full; nothing is lost or overtaken while the queue grows. A reserve
- * gives its permit at once while the receiver is open, and that permit's send can still give the value back. Closing and
- * the end are as for a bounded one.
+ * gives its permit at once while the receiver is open, and that permit's send can still give the value back. Closing
+ * and the end are as for a bounded one.
  */
 #include <quipu/quipu.h>
 #include <string.h>
@@ -84,7 +84,8 @@ static void produce(void *arg)
 }
 
 QP_PARAM(unbounded_producers, messages, 10)
-QP_SCENARIO(unbounded_producers, "the queue grows and shrinks under several producers: all arrive once, each one's in order")
+QP_SCENARIO(unbounded_producers,
+            "the queue grows and shrinks under several producers: all arrive once, each one's in order")
 {
     struct producer self[PRODUCERS];
     struct qp_sender *tx;
@@ -147,7 +148,8 @@ static void use_later(void *arg)
     self->status = qp_permit_send(&self->permit, &self->value);
 }
 
-QP_SCENARIO(unbounded_permit_send_fails, "a permit's send gives the value back when the receiver is gone, at any moment")
+QP_SCENARIO(unbounded_permit_send_fails,
+            "a permit's send gives the value back when the receiver is gone, at any moment")
 {
     struct qp_sender *tx;
     struct qp_receiver *rx;

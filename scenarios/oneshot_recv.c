@@ -2,8 +2,8 @@
  * Receiving from a one-shot channel.
  *
  * Property: recv gives the value, or an error if the sender went away without sending, however it went; and an error
- * after the value was taken. A cancelled recv takes nothing, whatever the moment: the receiver can wait again for what is
- * sent later, or has come already.
+ * after the value was taken. A cancelled recv takes nothing, whatever the moment: the receiver can wait again for what
+ * is sent later, or has come already.
  */
 #include <quipu/quipu.h>
 #include <string.h>
@@ -123,7 +123,8 @@ static struct qp_handle spawn_waiting(struct asking *self, struct qp_oneshot_rec
     return handle;
 }
 
-QP_SCENARIO(oneshot_recv_cancelled, "after waits that were aborted, timed out and lost a race the receiver gets what is sent")
+QP_SCENARIO(oneshot_recv_cancelled,
+            "after waits that were aborted, timed out and lost a race the receiver gets what is sent")
 {
     struct ends ends = create();
     struct asking self;
@@ -141,7 +142,8 @@ QP_SCENARIO(oneshot_recv_cancelled, "after waits that were aborted, timed out an
     QP_ASSERT(self.value == 5 && value == -1);
 }
 
-QP_SCENARIO(oneshot_recv_cancelled_woken, "cancelled when the value has come and the wait has not run: it is there for the next")
+QP_SCENARIO(oneshot_recv_cancelled_woken,
+            "cancelled when the value has come and the wait has not run: it is there for the next")
 {
     struct ends ends = create();
     struct asking self;
@@ -175,7 +177,8 @@ QP_SCENARIO(oneshot_recv_retry, "waits that are cancelled again and again, tied 
     QP_ASSERT(value == 5 && tries >= 1 && tries <= 2);
 }
 
-QP_SCENARIO(oneshot_recv_passes_on, "of several waits on one receiver the first is cancelled when it is woken: the next has it")
+QP_SCENARIO(oneshot_recv_passes_on,
+            "of several waits on one receiver the first is cancelled when it is woken: the next has it")
 {
     struct ends ends = create();
     struct asking first, second;

@@ -2,8 +2,8 @@
  * Sending through a one-shot channel.
  *
  * Property: send is synchronous and consumes the sender: it delivers, or gives the value back if the receiver is gone.
- * Every further send gives its value back, also through a handle that several tasks share. A value that was sent and that
- * nobody takes is dropped, once.
+ * Every further send gives its value back, also through a handle that several tasks share. A value that was sent and
+ * that nobody takes is dropped, once.
  */
 #include <quipu/quipu.h>
 #include <string.h>
@@ -103,7 +103,8 @@ static void send_shared(void *arg)
     QP_ASSERT_EQ(send_value(self->tx, 9), QP_USED);
 }
 
-QP_SCENARIO(oneshot_send_twice, "of all sends, by tasks that share the handle, one delivers; each other gives its value back")
+QP_SCENARIO(oneshot_send_twice,
+            "of all sends, by tasks that share the handle, one delivers; each other gives its value back")
 {
     struct ends ends = create();
     struct shared self = {.tx = ends.tx};
@@ -123,7 +124,8 @@ QP_SCENARIO(oneshot_send_twice, "of all sends, by tasks that share the handle, o
 
 /* ---- nobody there ---- */
 
-QP_SCENARIO(oneshot_send_receiver_gone, "the receiver is gone: the value comes back, and the sender is used up all the same")
+QP_SCENARIO(oneshot_send_receiver_gone,
+            "the receiver is gone: the value comes back, and the sender is used up all the same")
 {
     struct ends ends = create();
     qp_oneshot_receiver_drop(ends.rx);
@@ -138,7 +140,8 @@ static void ask(void *arg)
     qp_await(qp_oneshot_recv(arg, &value));
 }
 
-QP_SCENARIO(oneshot_send_to_aborted, "who asks is aborted as the answer comes: it was taken, came back, or is dropped, once")
+QP_SCENARIO(oneshot_send_to_aborted,
+            "who asks is aborted as the answer comes: it was taken, came back, or is dropped, once")
 {
     struct answer self = {create(), 1, QP_PENDING};
     struct qp_handle asking = qp_spawn(ask, self.ends.rx), answering = qp_spawn(answer, &self);

@@ -1,8 +1,8 @@
 /*
  * The context switch: one implementation for each architecture, and one by ucontext for the rest.
  *
- * A suspended context is one pointer, into its own stack. Registers that the calling convention lets a function keep are
- * saved there. The floating-point control words are not: they belong to the thread, not to a task.
+ * A suspended context is one pointer, into its own stack. Registers that the calling convention lets a function keep
+ * are saved there. The floating-point control words are not: they belong to the thread, not to a task.
  */
 #ifndef SCHEDULER_CONTEXT_H
 #define SCHEDULER_CONTEXT_H

@@ -2,7 +2,8 @@
  * Coroutines: async functions with a stack.
  *
  * Invariants: `stack` is set from the first poll to the end. While suspended, `context` is where, and `awaiting` the
- * future it waits for. A coroutine that is a task's own (QP_COROUTINE_TASK) leaves its scope to be released by the task.
+ * future it waits for. A coroutine that is a task's own (QP_COROUTINE_TASK) leaves its scope to be released by the
+ * task.
  */
 #ifndef SCHEDULER_COROUTINE_H
 #define SCHEDULER_COROUTINE_H
@@ -10,7 +11,7 @@
 #include "scheduler/owned.h"
 
 enum {
-    QP_COROUTINE_TASK = 1,        /* `stage`, a set of bits */
+    QP_COROUTINE_TASK = 1, /* `stage`, a set of bits */
     QP_COROUTINE_RETURNED = 2,
     QP_COROUTINE_UNWINDING = 4
 };

@@ -9,10 +9,10 @@
 void qp_emit(struct qp_event *event);
 
 /* QP_EMIT(VALUE_QUEUED, .object = id, .fields = {value}); */
-#define QP_EMIT(name, ...)                                                      \
-    do {                                                                        \
-        if (QP_UNLIKELY(qp_thread.tracing))                                     \
-            qp_emit(&(struct qp_event){.kind = QP_EVENT_##name, __VA_ARGS__});  \
+#define QP_EMIT(name, ...)                                                     \
+    do {                                                                       \
+        if (QP_UNLIKELY(qp_thread.tracing))                                    \
+            qp_emit(&(struct qp_event){.kind = QP_EVENT_##name, __VA_ARGS__}); \
     } while (0)
 
 /* The number of a future in the trace; given at its first event, which tells of its creation. Only while tracing. */

@@ -10,10 +10,10 @@
 #include "scheduler/owned.h"
 
 struct qp_object {
-    const char *kind;               /* "mutex" */
-    const char *name;               /* borrowed; NULL: none */
-    struct qp_runtime *runtime;     /* whose memory it is in; NULL: the process's */
-    uint64_t id;                    /* its number, from 1 in each runtime */
+    const char *kind;           /* "mutex" */
+    const char *name;           /* borrowed; NULL: none */
+    struct qp_runtime *runtime; /* whose memory it is in; NULL: the process's */
+    uint64_t id;                /* its number, from 1 in each runtime */
 };
 
 /* Numbers the object and tells of it. */

@@ -1,8 +1,8 @@
 /*
  * What an async function owns: a list in order of acquisition, released in reverse.
  *
- * Invariants: a node is in at most one scope; one in no scope is linked to itself. A node lies in the thing owned, never
- * on a stack, so that a forgotten one outlives the frame that forgot it. Releasing unlinks first.
+ * Invariants: a node is in at most one scope; one in no scope is linked to itself. A node lies in the thing owned,
+ * never on a stack, so that a forgotten one outlives the frame that forgot it. Releasing unlinks first.
  */
 #ifndef SCHEDULER_OWNED_H
 #define SCHEDULER_OWNED_H
@@ -11,10 +11,10 @@
 #include "scheduler/thread.h"
 
 struct qp_owned_ops {
-    const char *noun;                                                    /* "a sender", for reports */
-    const char *blocks;                                                  /* operations that wait for its end: "recv" */
-    void (*release)(struct qp_owned *self);                              /* already unlinked */
-    const struct qp_object *(*object)(const struct qp_owned *self);      /* of what it is a part; may be NULL */
+    const char *noun;                                               /* "a sender", for reports */
+    const char *blocks;                                             /* operations that wait for its end: "recv" */
+    void (*release)(struct qp_owned *self);                         /* already unlinked */
+    const struct qp_object *(*object)(const struct qp_owned *self); /* of what it is a part; may be NULL */
 };
 
 static inline void qp_scope_init(struct qp_scope *scope)

@@ -14,8 +14,8 @@ struct qp_task;
 
 struct qp_ready {
     struct qp_task **ring;
-    uint32_t first, end;    /* counted without bound; the place is the number modulo the size */
-    uint32_t size;          /* a power of two, or 0 */
+    uint32_t first, end; /* counted without bound; the place is the number modulo the size */
+    uint32_t size;       /* a power of two, or 0 */
 };
 
 static inline uint32_t qp_ready_count(const struct qp_ready *ready)

@@ -10,7 +10,7 @@ enum { MOST_TASKS = 16, MOST_HOLDERS = 4, MOST_DEPTH = 16 };
 
 struct wait {
     const struct qp_task *task;
-    const struct qp_future *future;    /* the innermost */
+    const struct qp_future *future; /* the innermost */
     const struct qp_object *object;
     unsigned holders;
 };

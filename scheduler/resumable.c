@@ -1,4 +1,5 @@
-/* Resumable functions: see quipu/resumable.h for the state. A function's struct stays its own; only the base is ours. */
+/* Resumable functions: see quipu/resumable.h for the state. A function's struct stays its own; only the base is ours.
+ */
 #include "scheduler/poll.h"
 #include <quipu/resumable.h>
 

@@ -23,24 +23,24 @@ struct qp_runtime {
     struct qp_ready ready;
     struct qp_timers timers;
     struct qp_task_list tasks;
-    uint32_t live;                /* tasks that have not ended */
-    uint32_t since_turn;          /* steps */
-    uint32_t blocking;            /* pieces of blocking work that the environment has */
-    struct qp_task *main;         /* NULL before and after the run */
-    enum qp_status main_status;   /* QP_PENDING until main has ended */
-    bool closing;                 /* main itself is being released */
-    bool panicking;               /* the step under way is left because its task panicked */
-    jmp_buf *unwind;              /* where qp_unwind goes; NULL: it cannot */
+    uint32_t live;              /* tasks that have not ended */
+    uint32_t since_turn;        /* steps */
+    uint32_t blocking;          /* pieces of blocking work that the environment has */
+    struct qp_task *main;       /* NULL before and after the run */
+    enum qp_status main_status; /* QP_PENDING until main has ended */
+    bool closing;               /* main itself is being released */
+    bool panicking;             /* the step under way is left because its task panicked */
+    jmp_buf *unwind;            /* where qp_unwind goes; NULL: it cannot */
     enum qp_status outcome;
     uint64_t steps;
     uint64_t next_task, next_object, next_value, next_hold, next_deferred, next_seq;
     uint32_t next_future;
-    struct qp_task *free_tasks[QP_TASK_SIZES];    /* by size in units of 64 bytes */
-    struct qp_task *blocks;                       /* every task's memory, used and free */
+    struct qp_task *free_tasks[QP_TASK_SIZES]; /* by size in units of 64 bytes */
+    struct qp_task *blocks;                    /* every task's memory, used and free */
     struct qp_hold *free_holds;
     struct qp_hold_slab *hold_slabs;
-    enum qp_status failure;       /* of the last await that failed */
-    char message[QP_JOIN_MESSAGE_SIZE];    /* and what a join had to say about it */
+    enum qp_status failure;             /* of the last await that failed */
+    char message[QP_JOIN_MESSAGE_SIZE]; /* and what a join had to say about it */
     size_t report_length;
     char report[QP_REPORT_SIZE];
 };

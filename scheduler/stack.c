@@ -43,10 +43,10 @@
 #endif
 
 enum {
-    CLASSES = 15,            /* 16 KiB << 0 up to 256 MiB */
-    COLOURS = 20,            /* 128 bytes apart: up to 2432 bytes, which leaves most of a page for frames */
+    CLASSES = 15, /* 16 KiB << 0 up to 256 MiB */
+    COLOURS = 20, /* 128 bytes apart: up to 2432 bytes, which leaves most of a page for frames */
     COLOUR_STEP = 128,
-    SLAB_BYTES = 2 << 20,    /* about, for small stacks */
+    SLAB_BYTES = 2 << 20, /* about, for small stacks */
     MOST_MAPPED_GUARDS = 8000
 };
 

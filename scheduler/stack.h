@@ -14,11 +14,11 @@
 
 /* Lies at the top of its own memory. */
 struct qp_stack {
-    struct qp_stack *next;        /* in the pool */
-    char *bottom;                 /* the lowest byte that may be used */
-    char *top;                    /* where the first frame begins, aligned to 16 */
-    size_t size;                  /* in bytes, a power of two */
-    const void *caller_bottom;    /* what the sanitizer must know of the stack to return to */
+    struct qp_stack *next;     /* in the pool */
+    char *bottom;              /* the lowest byte that may be used */
+    char *top;                 /* where the first frame begins, aligned to 16 */
+    size_t size;               /* in bytes, a power of two */
+    const void *caller_bottom; /* what the sanitizer must know of the stack to return to */
     size_t caller_size;
 };
 

@@ -1,7 +1,8 @@
 /* The names and texts of statuses: one table, made from QP_STATUS_MAP. No state. */
 #include <quipu/status.h>
 
-enum { STATUSES = 0
+enum {
+    STATUSES = 0
 #define X(name, text) +1
     QP_STATUS_MAP(X)
 #undef X

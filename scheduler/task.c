@@ -388,7 +388,8 @@ void qp_task_has_result(struct qp_task *task)
     task->flags |= QP_TASK_RESULT;
     if (QP_UNLIKELY(qp_thread.tracing)) {
         char text[QP_PRINT_SIZE];
-        QP_EMIT(TASK_RESULT, .fields = {task->result_id, task->id}, .text = qp_print(task->result_type, task->result, text));
+        QP_EMIT(TASK_RESULT, .fields = {task->result_id, task->id},
+                .text = qp_print(task->result_type, task->result, text));
     }
 }
 
@@ -645,7 +646,7 @@ struct deferred {
     struct qp_runtime *runtime;
     void (*function)(void *arg);
     void *arg;
-    uint64_t number;    /* in the trace */
+    uint64_t number; /* in the trace */
 };
 
 static void deferred_release(struct qp_owned *owned)

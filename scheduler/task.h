@@ -16,18 +16,18 @@
 enum qp_task_style { QP_STYLE_COROUTINE, QP_STYLE_FUTURE, QP_STYLE_BLOCKING };
 
 enum {
-    QP_TASK_QUEUED = 1,         /* in the ready queue */
-    QP_TASK_RUNNING = 2,        /* being polled */
-    QP_TASK_WOKEN = 4,          /* woken while it was being polled */
-    QP_TASK_ABORTED = 8,        /* its cancellation was asked for */
-    QP_TASK_ENDING = 16,        /* being released */
+    QP_TASK_QUEUED = 1,  /* in the ready queue */
+    QP_TASK_RUNNING = 2, /* being polled */
+    QP_TASK_WOKEN = 4,   /* woken while it was being polled */
+    QP_TASK_ABORTED = 8, /* its cancellation was asked for */
+    QP_TASK_ENDING = 16, /* being released */
     QP_TASK_ENDED = 32,
-    QP_TASK_RESULT = 64,        /* there is a result */
+    QP_TASK_RESULT = 64, /* there is a result */
     QP_TASK_OWNS_NAME = 128,
-    QP_TASK_STARTED = 256,      /* blocking work: too late to withdraw it */
+    QP_TASK_STARTED = 256, /* blocking work: too late to withdraw it */
     QP_TASK_MAIN = 512,
-    QP_TASK_DETACHED = 1024,    /* the handle is gone */
-    QP_TASK_JOINING = 2048      /* a join has the handle */
+    QP_TASK_DETACHED = 1024, /* the handle is gone */
+    QP_TASK_JOINING = 2048   /* a join has the handle */
 };
 
 enum { QP_NAME_SIZE = 32, QP_MESSAGE_SIZE = 256 };
@@ -35,25 +35,25 @@ enum { QP_NAME_SIZE = 32, QP_MESSAGE_SIZE = 256 };
 struct qp_task {
     struct qp_waker waker;
     struct qp_runtime *runtime;
-    struct qp_task *prev, *next;    /* among the runtime's tasks */
-    struct qp_future *future;       /* NULL: blocking work */
-    struct qp_scope scope;          /* of a function without a stack; a coroutine has its own */
-    struct qp_waker *joiner;        /* who waits for it */
-    struct qp_owned handle;         /* the handle, among what its owner owns */
+    struct qp_task *prev, *next; /* among the runtime's tasks */
+    struct qp_future *future;    /* NULL: blocking work */
+    struct qp_scope scope;       /* of a function without a stack; a coroutine has its own */
+    struct qp_waker *joiner;     /* who waits for it */
+    struct qp_owned handle;      /* the handle, among what its owner owns */
     const char *name;
     void (*drop)(void *arg);
     void *arg;
     const struct qp_type *result_type;
     void *result;
     uint64_t result_id;
-    char *message;                  /* of a panic */
+    char *message; /* of a panic */
     uint64_t id;
     uint32_t references;
-    uint32_t size;                  /* of the whole block, in bytes */
+    uint32_t size; /* of the whole block, in bytes */
     uint16_t flags;
-    uint8_t status;                 /* enum qp_status, when it has ended */
+    uint8_t status; /* enum qp_status, when it has ended */
     uint8_t style;
-    struct qp_task *next_block;     /* among all blocks of the runtime */
+    struct qp_task *next_block; /* among all blocks of the runtime */
     struct qp_task *next_free;
 };
 
@@ -69,7 +69,7 @@ struct qp_blocking {
     struct qp_task task;
     struct qp_work work;
     void (*function)(void *arg);
-    jmp_buf *panic;             /* where a panic goes, while it runs */
+    jmp_buf *panic;                /* where a panic goes, while it runs */
     char message[QP_MESSAGE_SIZE]; /* of a panic */
     bool panicked, returned;
 };

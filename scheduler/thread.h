@@ -17,11 +17,11 @@ struct qp_thread {
     struct qp_task *task;
     struct qp_coroutine *coroutine;
     struct qp_scope *scope;
-    struct qp_coroutine *ending;   /* linked by `outer` */
-    const struct qp_site *site;    /* of the await of a function without a stack */
-    bool dropping;                 /* in a drop function, where nobody may await or panic */
-    bool tracing;                  /* the runtime has somebody who listens to events */
-    bool cancelling;               /* the environment may cancel a task at any await */
+    struct qp_coroutine *ending; /* linked by `outer` */
+    const struct qp_site *site;  /* of the await of a function without a stack */
+    bool dropping;               /* in a drop function, where nobody may await or panic */
+    bool tracing;                /* the runtime has somebody who listens to events */
+    bool cancelling;             /* the environment may cancel a task at any await */
 };
 
 #define QP_UNLIKELY(condition) __builtin_expect(!!(condition), 0)

@@ -2,9 +2,9 @@
  * Deadlines: a pairing heap of timers that lie in their futures, and, where the environment chooses among those that
  * are due, the array of these.
  *
- * Invariants: the root is the earliest; equal deadlines are ordered by registration. A registered timer is either in the
- * heap (`place` 0, `link` set) or at due[place - 1]. `due` has room for every registered timer, so that collecting them
- * cannot fail. Registering and disarming the latest costs a few instructions and no memory.
+ * Invariants: the root is the earliest; equal deadlines are ordered by registration. A registered timer is either in
+ * the heap (`place` 0, `link` set) or at due[place - 1]. `due` has room for every registered timer, so that collecting
+ * them cannot fail. Registering and disarming the latest costs a few instructions and no memory.
  */
 #ifndef SCHEDULER_TIMERS_H
 #define SCHEDULER_TIMERS_H
@@ -14,10 +14,10 @@
 
 struct qp_timers {
     struct qp_timer *root;
-    uint64_t order;              /* of the next one registered */
+    uint64_t order; /* of the next one registered */
     size_t registered;
-    struct qp_timer **due;       /* NULL while nobody chooses */
-    size_t first, end, room;     /* due[first] up to due[end - 1] are due */
+    struct qp_timer **due;   /* NULL while nobody chooses */
+    size_t first, end, room; /* due[first] up to due[end - 1] are due */
 };
 
 /* The earliest deadline; QP_NEVER when there is none. */

@@ -1,6 +1,6 @@
 /* The types that come with the library. No state. */
-#include <quipu/type.h>
 #include <inttypes.h>
+#include <quipu/type.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>

@@ -11,7 +11,7 @@
 #include <stdbool.h>
 
 struct qp_wait_queue {
-    struct qp_wait end;    /* a ring through the waiters, first to last */
+    struct qp_wait end; /* a ring through the waiters, first to last */
 };
 
 static inline void qp_wait_queue_init(struct qp_wait_queue *queue)

@@ -13,12 +13,12 @@
 enum { QP_ARENA_SIZES = 65 };
 
 struct qp_arena {
-    void *free[QP_ARENA_SIZES];           /* by size in units of 16 bytes */
-    struct qp_arena_chunk *chunks;        /* the first is being cut */
-    char *next, *end;                     /* what is left of it */
-    size_t live;                          /* bytes that are out */
-    uint64_t allocations;                 /* attempted, since the last reset */
-    uint64_t failing;                     /* which of them fails; 0: none */
+    void *free[QP_ARENA_SIZES];    /* by size in units of 16 bytes */
+    struct qp_arena_chunk *chunks; /* the first is being cut */
+    char *next, *end;              /* what is left of it */
+    size_t live;                   /* bytes that are out */
+    uint64_t allocations;          /* attempted, since the last reset */
+    uint64_t failing;              /* which of them fails; 0: none */
 };
 
 void *qp_arena_allocate(struct qp_arena *arena, size_t size);

@@ -12,10 +12,10 @@ struct qp_param_value {
 
 struct qp_scenario_run {
     const struct qp_scenario *scenario;
-    const struct qp_param_value *params;    /* those that are set; borrowed */
+    const struct qp_param_value *params; /* those that are set; borrowed */
     size_t param_count;
-    bool disturbed;                         /* something was injected: how it ends is not the scenario's to say */
-    enum qp_status expected;                /* by the scenario itself; QP_OK until it says otherwise */
+    bool disturbed;          /* something was injected: how it ends is not the scenario's to say */
+    enum qp_status expected; /* by the scenario itself; QP_OK until it says otherwise */
     const char *expected_text;
 };
 

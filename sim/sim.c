@@ -1,8 +1,8 @@
 /*
  * The simulated environment: see sim.h for the state.
  *
- * Invariants: time moves only while nothing can run and no blocking work is queued, and then to the next deadline or end
- * of blocking work. Every answer that the program could notice goes through choose().
+ * Invariants: time moves only while nothing can run and no blocking work is queued, and then to the next deadline or
+ * end of blocking work. Every answer that the program could notice goes through choose().
  */
 #include "sim/sim.h"
 #include "scheduler/emit.h"

@@ -13,25 +13,25 @@
 
 struct qp_sim_config {
     uint64_t seed;
-    struct qp_strategy *strategy;    /* borrowed */
-    qp_event_fn event;               /* NULL: none are made */
+    struct qp_strategy *strategy; /* borrowed */
+    qp_event_fn event;            /* NULL: none are made */
     void *event_context;
-    uint64_t most_steps;             /* 0: QP_SIM_MOST_STEPS */
-    uint32_t faults;                 /* bits of choices that are not asked for otherwise: 1u << QP_CHOICE_CANCEL */
-    uint64_t failing_allocation;     /* the number, from 1, of the allocation that fails; 0: none */
+    uint64_t most_steps;         /* 0: QP_SIM_MOST_STEPS */
+    uint32_t faults;             /* bits of choices that are not asked for otherwise: 1u << QP_CHOICE_CANCEL */
+    uint64_t failing_allocation; /* the number, from 1, of the allocation that fails; 0: none */
 };
 
 #define QP_SIM_MOST_STEPS 1000000
 
 struct qp_sim_result {
     enum qp_status outcome;
-    int64_t time_ns;             /* virtual, at the end */
+    int64_t time_ns; /* virtual, at the end */
     uint64_t steps;
     uint64_t allocations;
-    size_t leaked;               /* bytes not given back */
-    const uint32_t *choices;     /* borrowed until the next execution */
+    size_t leaked;           /* bytes not given back */
+    const uint32_t *choices; /* borrowed until the next execution */
     size_t choice_count;
-    bool truncated;              /* there was no memory for all choices: the list is not the execution */
+    bool truncated; /* there was no memory for all choices: the list is not the execution */
     char report[4096];
 };
 
@@ -39,11 +39,11 @@ struct qp_sim {
     struct qp_arena arena;
     const struct qp_sim_config *config;
     int64_t now_ns;
-    uint32_t *choices;                       /* those of this execution */
+    uint32_t *choices; /* those of this execution */
     size_t count, room;
     bool truncated;
-    struct qp_work *queued, *queued_last;    /* blocking work, in order of submission */
-    struct qp_work *started;                 /* by the time at which it is finished */
+    struct qp_work *queued, *queued_last; /* blocking work, in order of submission */
+    struct qp_work *started;              /* by the time at which it is finished */
 };
 
 void qp_sim_init(struct qp_sim *sim);

@@ -9,7 +9,7 @@
 struct qp_strategy;
 
 struct qp_strategy_ops {
-    const char *name;    /* as in a trace's header */
+    const char *name; /* as in a trace's header */
     /* Called before each execution. */
     void (*begin)(struct qp_strategy *self, uint64_t seed);
     /* An alternative below choice->count. */
@@ -30,9 +30,9 @@ void qp_random_strategy_init(struct qp_random_strategy *self);
 /* A recorded list, in order; past its end, and where it names what there is not, the first alternative. */
 struct qp_replay_strategy {
     struct qp_strategy strategy;
-    const uint32_t *choices;    /* borrowed */
+    const uint32_t *choices; /* borrowed */
     size_t count, next;
-    size_t misfits;             /* choices that could not be followed */
+    size_t misfits; /* choices that could not be followed */
 };
 void qp_replay_strategy_init(struct qp_replay_strategy *self, const uint32_t *choices, size_t count);
 
@@ -42,7 +42,7 @@ void qp_replay_strategy_init(struct qp_replay_strategy *self, const uint32_t *ch
  */
 struct qp_cancel_strategy {
     struct qp_strategy strategy;
-    struct qp_strategy *inner;    /* borrowed */
+    struct qp_strategy *inner; /* borrowed */
     uint64_t at, moments;
 };
 void qp_cancel_strategy_init(struct qp_cancel_strategy *self, struct qp_strategy *inner, uint64_t at);
@@ -53,9 +53,9 @@ void qp_cancel_strategy_init(struct qp_cancel_strategy *self, struct qp_strategy
  */
 struct qp_enumerate_strategy {
     struct qp_strategy strategy;
-    uint32_t *choices, *counts;    /* the path; owned */
+    uint32_t *choices, *counts; /* the path; owned */
     size_t depth, next, room;
-    bool overflowed;               /* there was no memory for the path: what follows is not complete */
+    bool overflowed; /* there was no memory for the path: what follows is not complete */
 };
 void qp_enumerate_strategy_init(struct qp_enumerate_strategy *self);
 bool qp_enumerate_next(struct qp_enumerate_strategy *self);

@@ -1,6 +1,6 @@
 /*
- * What the tests share: running a program under seeds, under every schedule, with each allocation failing in turn; and a
- * waker that counts.
+ * What the tests share: running a program under seeds, under every schedule, with each allocation failing in turn; and
+ * a waker that counts.
  */
 #ifndef TESTS_SUPPORT_H
 #define TESTS_SUPPORT_H
@@ -39,6 +39,5 @@ struct counting_waker {
     int wakes;
 };
 void counting_waker_init(struct counting_waker *self);
-
 
 #endif

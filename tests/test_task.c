@@ -4,8 +4,8 @@
  * State: the story, the words that the program under test noted, in order; and how many counted values were dropped.
  * Every program opens with begin(). Inside tasks QP_ASSERT speaks, outside cmocka does.
  */
-#include "tests/support.h"
 #include "tests/child.h"
+#include "tests/support.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -68,11 +68,11 @@ static void run_in_order(qp_async_fn function, void *arg)
     qp_replay_strategy_init(&replay, NULL, 0);
     qp_sim_run(&sim, &config, function, arg, &result);
     if (result.outcome != QP_OK || result.leaked)
-        fail_msg("it ended as %s: %s (%zu bytes leaked)", qp_status_name(result.outcome), result.report,
-                 result.leaked);
+        fail_msg("it ended as %s: %s (%zu bytes leaked)", qp_status_name(result.outcome), result.report, result.leaked);
 }
 
-/* Cancels whoever it may be at each moment in turn. Each run gives every byte back. Returns how many moments there are. */
+/* Cancels whoever it may be at each moment in turn. Each run gives every byte back. Returns how many moments there are.
+ */
 static uint64_t run_every_cancellation(qp_async_fn function, void *arg, void (*check)(void))
 {
     struct qp_random_strategy random;
@@ -404,10 +404,9 @@ static void own_and_end(void *arg)
     handle = qp_spawn_with(owner, &ending, &options);
     qp_await(qp_sleep_ms(1));
     qp_abort(&handle);
-    QP_ASSERT_EQ(qp_await(qp_join(&handle, NULL)),
-                 ending == RETURNS  ? QP_OK
-                 : ending == PANICS ? QP_PANICKED
-                                    : QP_CANCELLED);
+    QP_ASSERT_EQ(qp_await(qp_join(&handle, NULL)), ending == RETURNS  ? QP_OK
+                                                   : ending == PANICS ? QP_PANICKED
+                                                                      : QP_CANCELLED);
     STORY("| third result channel second mutex first"); /* all of it is gone before the join is ready */
 }
 

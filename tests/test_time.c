@@ -3,9 +3,9 @@
  *
  * State: the story of the run under way, as in test_task.c. Time is virtual, so each expectation is exact.
  */
-#include "tests/support.h"
 #include "scheduler/runtime.h"
 #include "tests/child.h"
+#include "tests/support.h"
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
@@ -371,8 +371,7 @@ static void tied(void *arg)
     begin();
     if (by_task)
         handle = qp_spawn(operate, &operation);
-    QP_ASSERT_EQ(qp_await(qp_timeout_ms(10, by_task ? qp_join(&handle, NULL) : qp_async(operate, &operation))),
-                 QP_OK);
+    QP_ASSERT_EQ(qp_await(qp_timeout_ms(10, by_task ? qp_join(&handle, NULL) : qp_async(operate, &operation))), QP_OK);
     QP_ASSERT(operation.done);
     QP_ASSERT_EQ(qp_now(), MS(10));
 }
@@ -436,9 +435,9 @@ static void nested(void *arg)
     STORY("slow slow slow");
     /* deep, and in time at the innermost's deadline */
     slow.takes_ms = 5;
-    QP_ASSERT_EQ(qp_await(qp_timeout_ms(
-                     7, qp_timeout_ms(6, qp_timeout_ms(5, qp_timeout_ms(5, qp_async(operate, &slow)))))),
-                 QP_OK);
+    QP_ASSERT_EQ(
+        qp_await(qp_timeout_ms(7, qp_timeout_ms(6, qp_timeout_ms(5, qp_timeout_ms(5, qp_async(operate, &slow)))))),
+        QP_OK);
     QP_ASSERT_EQ(qp_now(), MS(35));
 }
 
@@ -786,10 +785,9 @@ static size_t model_first(const struct model *model)
 {
     size_t i, first = MODEL;
     for (i = 0; i < MODEL; i++)
-        if (model->armed[i] &&
-            (first == MODEL || model->timers[i].deadline_ns < model->timers[first].deadline_ns ||
-             (model->timers[i].deadline_ns == model->timers[first].deadline_ns &&
-              model->timers[i].order < model->timers[first].order)))
+        if (model->armed[i] && (first == MODEL || model->timers[i].deadline_ns < model->timers[first].deadline_ns ||
+                                (model->timers[i].deadline_ns == model->timers[first].deadline_ns &&
+                                 model->timers[i].order < model->timers[first].order)))
             first = i;
     return first;
 }
@@ -837,8 +835,7 @@ static void heap_and_model(void *arg)
             armed += model->armed[i];
         QP_ASSERT_EQ(timers->registered, armed);
         QP_ASSERT_EQ(check_heap(timers->root, &timers->root), armed);
-        QP_ASSERT_EQ(qp_timers_next(timers),
-                     armed ? model->timers[model_first(model)].deadline_ns : QP_NEVER);
+        QP_ASSERT_EQ(qp_timers_next(timers), armed ? model->timers[model_first(model)].deadline_ns : QP_NEVER);
     }
     for (i = 0; i < MODEL; i++)
         qp_timer_disarm(&model->timers[i]); /* the second time it does nothing */

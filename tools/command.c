@@ -165,8 +165,7 @@ static int parse_option(const struct command *command, struct arguments *argumen
     size_t length = equals ? (size_t)(equals - argv[0]) : strlen(argv[0]);
     snprintf(option, sizeof option, "%.*s", (int)(length < 31 ? length : 31), argv[0]);
     if (!takes(command, option)) {
-        complain("'%s' takes no option %s (quipu %s --help lists what it takes)", command->name, option,
-                 command->name);
+        complain("'%s' takes no option %s (quipu %s --help lists what it takes)", command->name, option, command->name);
         return 0;
     }
     if (parse_flag(arguments, option)) {
@@ -228,7 +227,8 @@ static void print_usage(FILE *file, const char *program)
     for (i = 0; i < COMMANDS; i++)
         fprintf(file, "  %s %s\n", commands[i]->name, commands[i]->synopsis);
     fprintf(file, "\n'%s COMMAND --help' says more.\n", program);
-    fputs("Exit status: 0 fine; 1 a scenario failed or a contract was broken; 2 usage or bad input; 3 a replay diverged.\n",
+    fputs("Exit status: 0 fine; 1 a scenario failed or a contract was broken; 2 usage or bad input; 3 a replay "
+          "diverged.\n",
           file);
 }
 

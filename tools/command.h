@@ -13,23 +13,23 @@ enum { MOST_PARAMS = 64 };
 
 /* A parsed command line. Strings are borrowed from argv. */
 struct arguments {
-    const char *program;      /* as it was called, for commands that are printed */
-    const char **names;       /* the arguments that are no options; owned */
+    const char *program; /* as it was called, for commands that are printed */
+    const char **names;  /* the arguments that are no options; owned */
     size_t name_count;
     bool all, json, help, quiet, every, cancel_each;
-    uint64_t cancel;          /* the moment of the one cancellation; 0: none */
+    uint64_t cancel; /* the moment of the one cancellation; 0: none */
     bool has_seeds;
     uint64_t first_seed, last_seed;
     const char *trace, *out;
-    struct qp_param_value params[MOST_PARAMS];    /* names are owned */
+    struct qp_param_value params[MOST_PARAMS]; /* names are owned */
     size_t param_count;
 };
 
 struct command {
     const char *name;
-    const char *synopsis;     /* "NAME... [--seed N]" */
-    const char *options;      /* those that it takes, between spaces: " --seed --param " */
-    const char *help;         /* what it does, in lines */
+    const char *synopsis; /* "NAME... [--seed N]" */
+    const char *options;  /* those that it takes, between spaces: " --seed --param " */
+    const char *help;     /* what it does, in lines */
     int (*run)(struct arguments *arguments);
 };
 

@@ -1,8 +1,8 @@
 /*
  * `quipu diff`: where two traces part.
  *
- * Events are compared in order; the first that differs is shown with the ones before it, and with the last choice before
- * that, which is what led there.
+ * Events are compared in order; the first that differs is shown with the ones before it, and with the last choice
+ * before that, which is what led there.
  */
 #include "tools/command.h"
 #include "traces/compare.h"

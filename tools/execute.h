@@ -13,9 +13,9 @@
 /* The strategy of an execution: random from its seed, perhaps with one cancellation, or a recorded list. */
 struct any_strategy {
     struct qp_random_strategy random;
-    struct qp_cancel_strategy cancel;    /* over the random one */
+    struct qp_cancel_strategy cancel; /* over the random one */
     struct qp_replay_strategy replay;
-    struct qp_strategy *chosen;          /* one of these */
+    struct qp_strategy *chosen; /* one of these */
 };
 
 /* Random where `choices` is NULL. */

@@ -86,7 +86,10 @@ static int run_simulated(struct program *program, uint64_t seed, const struct qp
         qp_recorder_destroy(recorder);
         return complain("out of memory");
     }
-    any_strategy_init(&strategy, !trace ? NULL : trace->meta.choices ? trace->meta.choices : &none,
+    any_strategy_init(&strategy,
+                      !trace                ? NULL
+                      : trace->meta.choices ? trace->meta.choices
+                                            : &none,
                       trace ? trace->meta.choice_count : 0);
     config.strategy = strategy.chosen;
     config.event = recorder ? qp_recorder_event : NULL;

@@ -25,8 +25,7 @@ static void print_side(const char *side, const struct qp_events *events, size_t 
     fprintf(stderr, "  %s: %s\n", side, text);
 }
 
-static int diverged(const char *path, const struct qp_events *recorded, const struct qp_events *replayed,
-                    size_t index)
+static int diverged(const char *path, const struct qp_events *recorded, const struct qp_events *replayed, size_t index)
 {
     complain("the replay of %s diverged at event %zu", path, index + 1);
     print_side("recorded", recorded, index);

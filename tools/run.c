@@ -20,13 +20,13 @@ enum { PATH_SIZE = 1024, PROGRESS_EVERY = 256 };
 struct runner {
     const struct arguments *arguments;
     struct qp_sim sim;
-    struct qp_recorder *recorder;    /* made when it is first needed */
+    struct qp_recorder *recorder; /* made when it is first needed */
     struct qp_sim_result result;
-    bool progress;                   /* standard error is a terminal */
-    uint64_t moments;                /* at which the last execution could have been cancelled */
+    bool progress;    /* standard error is a terminal */
+    uint64_t moments; /* at which the last execution could have been cancelled */
     size_t scenarios, failed, runs;
     int status;
-    char example[PATH_SIZE];         /* a trace to show the replay of */
+    char example[PATH_SIZE]; /* a trace to show the replay of */
 };
 
 /* ---- one execution ---- */
@@ -158,9 +158,9 @@ static void print_again(const struct runner *self, const struct qp_scenario_run 
 /* What is known of a scenario after its runs. */
 struct tally {
     uint64_t runs;
-    double seconds;         /* virtual */
+    double seconds; /* virtual */
     bool kept;
-    struct which failed;    /* where it was not kept */
+    struct which failed; /* where it was not kept */
 };
 
 static void count(struct runner *self, struct qp_scenario_run *run, struct which which, struct tally *tally)
@@ -322,7 +322,8 @@ static int run(struct arguments *arguments)
 
 const struct command run_command = {
     "run",
-    "NAME...|--all [--seed N|--seeds A..B] [--cancel each|K] [--param NAME=VALUE] [--trace FILE|--out DIR [--every]] [--quiet]",
+    "NAME...|--all [--seed N|--seeds A..B] [--cancel each|K] [--param NAME=VALUE] [--trace FILE|--out DIR [--every]] "
+    "[--quiet]",
     " --all --seed --seeds --cancel --param --trace --out --every --quiet ",
     "Runs scenarios on a virtual clock, each under one seed or a range of them, and prints a line for each: how often\n"
     "it ran, how much virtual time that was, and the result. A scenario stops at the first seed that fails.\n\n"
@@ -330,7 +331,8 @@ const struct command run_command = {
     "  --seed N          one seed; 0 where none is given\n"
     "  --seeds A..B      each seed from A to B\n"
     "  --cancel each     runs each seed again and again, with a cancellation at each await in turn: before its first\n"
-    "                    poll, while it waits, and between its wake-up and its poll; each execution must then give back\n"
+    "                    poll, while it waits, and between its wake-up and its poll; each execution must then give "
+    "back\n"
     "                    what it holds, but need not keep the scenario's own assertions\n"
     "  --cancel K        one execution, cancelled at the K-th of these moments\n"
     "  --param NAME=VALUE  sets an integer parameter that the scenario declares; may be repeated\n"

@@ -27,8 +27,8 @@ struct qp_rule {
 };
 
 size_t qp_rule_count(void);
-const struct qp_rule *qp_rule_at(size_t index);               /* NULL past the last */
-const struct qp_rule *qp_rule_find(const char *identifier);   /* NULL: none */
+const struct qp_rule *qp_rule_at(size_t index);             /* NULL past the last */
+const struct qp_rule *qp_rule_find(const char *identifier); /* NULL: none */
 
 /* ---- violations ---- */
 
@@ -38,11 +38,11 @@ struct qp_violation {
     enum qp_rule_id id;
     const struct qp_rule *rule;
     size_t event_count;
-    struct qp_event events[QP_VIOLATION_EVENTS];    /* copies, the one that breaks the rule first; without their text */
-    struct qp_site sites[QP_VIOLATION_EVENTS];      /* what their sites point to */
+    struct qp_event events[QP_VIOLATION_EVENTS]; /* copies, the one that breaks the rule first; without their text */
+    struct qp_site sites[QP_VIOLATION_EVENTS];   /* what their sites point to */
     char ops[QP_VIOLATION_EVENTS][32];
     char files[QP_VIOLATION_EVENTS][QP_VIOLATION_TEXT], exprs[QP_VIOLATION_EVENTS][QP_VIOLATION_TEXT];
-    char state[QP_VIOLATION_STATE];    /* the object, or who waits for whom, according to the model; lines */
+    char state[QP_VIOLATION_STATE]; /* the object, or who waits for whom, according to the model; lines */
 };
 
 /* ---- checking ---- */

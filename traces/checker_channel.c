@@ -140,7 +140,8 @@ static void send_answer(struct qp_checker *c, struct future *f, const struct qp_
     uint64_t expected = expected_of_send(f);
     if (status != expected && status != QP_NOMEM) {
         const struct future *first = f->object->waiting.first;
-        report(c, rule_of_send(f, status, expected), f->object, e, &f->since, first && first != f ? &first->since : NULL);
+        report(c, rule_of_send(f, status, expected), f->object, e, &f->since,
+               first && first != f ? &first->since : NULL);
         return;
     }
     if (status == QP_PENDING) {
@@ -283,7 +284,7 @@ static void try_send_called(struct qp_checker *c, struct object *o, const struct
     uint64_t status = e->fields[0], expected = o->closed ? QP_SEND_FAILED : has_slot(o) ? QP_OK : QP_FULL;
     if (status != expected && status != QP_NOMEM)
         report(c,
-               o->kind == UNBOUNDED                      ? QP_RULE_UNB_SEND_2
+               o->kind == UNBOUNDED                     ? QP_RULE_UNB_SEND_2
                : status == QP_OK && expected == QP_FULL ? QP_RULE_CHAN_TRY_2
                                                         : QP_RULE_CHAN_TRY_1,
                o, e, o->waiting.first ? &o->waiting.first->since : NULL, o->closed ? &o->closed_by : NULL);
@@ -296,8 +297,8 @@ static void permit_send_called(struct qp_checker *c, struct object *o, const str
     struct owned *hold = table_find(&c->hold_table, e->fields[2]);
     uint64_t expected = !hold || hold->used || hold->object != o ? QP_USED : o->receivers ? QP_OK : QP_SEND_FAILED;
     if (e->fields[0] != expected) {
-        report(c, expected == QP_USED ? QP_RULE_CHAN_PERMIT_1 : QP_RULE_CHAN_PERMIT_2, o, e,
-               hold ? &hold->since : NULL, NULL);
+        report(c, expected == QP_USED ? QP_RULE_CHAN_PERMIT_1 : QP_RULE_CHAN_PERMIT_2, o, e, hold ? &hold->since : NULL,
+               NULL);
         return;
     }
     if (expected == QP_OK) {
@@ -315,10 +316,13 @@ static void try_recv_called(struct qp_checker *c, struct object *o, const struct
                                                                             : QP_CLOSED;
     if (status != expected)
         report(c,
-               o->receiving.first                        ? QP_RULE_CHAN_TRYRECV_2
+               o->receiving.first                       ? QP_RULE_CHAN_TRYRECV_2
                : expected == QP_OK && recv_cancelled(o) ? QP_RULE_CHAN_RECV_1
                                                         : QP_RULE_CHAN_TRYRECV_1,
-               o, e, o->receiving.first ? &o->receiving.first->since : o->first ? &o->first->since : NULL,
+               o, e,
+               o->receiving.first ? &o->receiving.first->since
+               : o->first         ? &o->first->since
+                                  : NULL,
                recv_cancelled(o) ? &o->cancelled : NULL);
     else if (status == QP_OK)
         c->expected = QP_EVENT_VALUE_RECEIVED;

@@ -418,8 +418,8 @@ static void check_value_dropped(struct qp_checker *c, const struct future *f, co
 static void check_detached(struct qp_checker *c, const struct future *f, const struct qp_event *e)
 {
     if (f->op == OP_JOIN && f->target && f->target->handle)
-        report(c, f->parent && f->parent->op == OP_TIMEOUT_JOIN ? QP_RULE_TIME_TJOIN_6 : QP_RULE_TASK_DETACH_1, NULL,
-               e, &f->since, NULL);
+        report(c, f->parent && f->parent->op == OP_TIMEOUT_JOIN ? QP_RULE_TIME_TJOIN_6 : QP_RULE_TASK_DETACH_1, NULL, e,
+               &f->since, NULL);
 }
 
 void on_future_dropped(struct qp_checker *c, const struct qp_event *e)

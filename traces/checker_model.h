@@ -104,13 +104,13 @@ struct owned {
 struct value {
     uint64_t id;
     enum {
-        VALUE_GIVEN,   /* to a send under way */
-        VALUE_BACK,    /* refused; about to be returned */
-        VALUE_QUEUED,  /* in its channel */
-        VALUE_LOCKED,  /* in its lock */
-        VALUE_REPLACED,/* another was set in its place; about to be dropped */
-        VALUE_RESULT,  /* its task's */
-        VALUE_LEAVING  /* out; with the poll under way */
+        VALUE_GIVEN,    /* to a send under way */
+        VALUE_BACK,     /* refused; about to be returned */
+        VALUE_QUEUED,   /* in its channel */
+        VALUE_LOCKED,   /* in its lock */
+        VALUE_REPLACED, /* another was set in its place; about to be dropped */
+        VALUE_RESULT,   /* its task's */
+        VALUE_LEAVING   /* out; with the poll under way */
     } state;
     struct object *object;
     struct future *future;     /* of a send under way */
@@ -165,7 +165,7 @@ struct future {
     struct task *target;
     uint64_t target_id, joined; /* of a join; the value that came out in this poll, 0: none */
     struct value *value;
-    bool value_over; /* its value was returned or dropped */
+    bool value_over;           /* its value was returned or dropped */
     uint64_t hold, hold_count; /* what it acquired in this poll */
     struct scope scope;
     struct qp_event since; /* its first pending poll */
@@ -196,9 +196,9 @@ struct object {
     enum kind kind;
     bool spoilt, closed, used, full, promised, writer, has_sender, has_receiver;
     uint64_t senders, receivers, reserved, buffered, readers, available, refunds;
-    uint64_t references;                   /* futures that point here */
+    uint64_t references; /* futures that point here */
     struct queue waiting, receiving;
-    struct value *first, *last;            /* buffered; or the one value of a lock or a one-shot */
+    struct value *first, *last; /* buffered; or the one value of a lock or a one-shot */
     struct owned *first_owned, *last_owned;
     struct generation *generation;
     uint64_t arrived, fresh;

@@ -90,20 +90,34 @@ void report_text(struct qp_checker *c, enum qp_rule_id rule, const char *text, c
 const char *op_name(enum op op)
 {
     static const char *const names[] = {
-        [OP_OTHER] = "a future",     [OP_ASYNC] = "async",
-        [OP_SLEEP] = "sleep",        [OP_TIMEOUT] = "timeout",
-        [OP_RACE] = "race",          [OP_TIMEOUT_JOIN] = "timeout_join",
-        [OP_JOIN_ALL] = "join_all",  [OP_JOIN] = "join",
-        [OP_YIELD] = "yield",        [OP_SEND] = "send",
-        [OP_RESERVE] = "reserve",    [OP_RECV] = "recv",
-        [OP_LOCK] = "lock",          [OP_ONESHOT_RECV] = "oneshot_recv",
-        [OP_READ] = "read",          [OP_WRITE] = "write",
-        [OP_ACQUIRE] = "acquire",    [OP_BARRIER] = "barrier_wait",
-        [OP_TRY_SEND] = "try_send",  [OP_PERMIT_SEND] = "permit_send",
-        [OP_TRY_RECV] = "try_recv",  [OP_IS_CLOSED] = "is_closed",
-        [OP_TRY_LOCK] = "try_lock",  [OP_ONESHOT_SEND] = "oneshot_send",
-        [OP_TRY_READ] = "try_read",  [OP_TRY_WRITE] = "try_write",
-        [OP_TRY_ACQUIRE] = "try_acquire", [OP_AVAILABLE] = "available_permits",
+        [OP_OTHER] = "a future",
+        [OP_ASYNC] = "async",
+        [OP_SLEEP] = "sleep",
+        [OP_TIMEOUT] = "timeout",
+        [OP_RACE] = "race",
+        [OP_TIMEOUT_JOIN] = "timeout_join",
+        [OP_JOIN_ALL] = "join_all",
+        [OP_JOIN] = "join",
+        [OP_YIELD] = "yield",
+        [OP_SEND] = "send",
+        [OP_RESERVE] = "reserve",
+        [OP_RECV] = "recv",
+        [OP_LOCK] = "lock",
+        [OP_ONESHOT_RECV] = "oneshot_recv",
+        [OP_READ] = "read",
+        [OP_WRITE] = "write",
+        [OP_ACQUIRE] = "acquire",
+        [OP_BARRIER] = "barrier_wait",
+        [OP_TRY_SEND] = "try_send",
+        [OP_PERMIT_SEND] = "permit_send",
+        [OP_TRY_RECV] = "try_recv",
+        [OP_IS_CLOSED] = "is_closed",
+        [OP_TRY_LOCK] = "try_lock",
+        [OP_ONESHOT_SEND] = "oneshot_send",
+        [OP_TRY_READ] = "try_read",
+        [OP_TRY_WRITE] = "try_write",
+        [OP_TRY_ACQUIRE] = "try_acquire",
+        [OP_AVAILABLE] = "available_permits",
     };
     return names[op];
 }
@@ -184,19 +198,19 @@ static void describe_counts(struct qp_print *print, const struct object *object)
     case UNBOUNDED:
         if (object->kind == CHANNEL)
             qp_print_format(print, " of %" PRIu64 " slots", object->capacity);
-        qp_print_format(print, ": %" PRIu64 " buffered, %" PRIu64 " reserved; %" PRIu64 " senders, %" PRIu64
-                               " receivers%s",
-                        object->buffered, object->reserved, object->senders, object->receivers,
-                        object->closed ? "; closed" : "");
+        qp_print_format(
+            print, ": %" PRIu64 " buffered, %" PRIu64 " reserved; %" PRIu64 " senders, %" PRIu64 " receivers%s",
+            object->buffered, object->reserved, object->senders, object->receivers, object->closed ? "; closed" : "");
         break;
     case ONESHOT:
         qp_print_format(print, ": %s; the sender is %s, the receiver %s", object->used ? "sent" : "nothing sent",
                         object->has_sender ? "there" : "gone", object->has_receiver ? "there" : "gone");
         break;
     case MUTEX:
-        qp_print_format(print, ": %s", object->writer     ? "held"
-                                       : object->promised ? "handed to a waiter that has not run"
-                                                          : "free");
+        qp_print_format(print, ": %s",
+                        object->writer     ? "held"
+                        : object->promised ? "handed to a waiter that has not run"
+                                           : "free");
         break;
     case RWLOCK:
         qp_print_format(print, ": %" PRIu64 " readers, %s writer (those let in that have not run among them)",

@@ -24,7 +24,7 @@ void qp_barrier_drop(struct qp_barrier *barrier);
 /* Makes the newly spawned task `to` its owner. */
 void qp_barrier_give(struct qp_barrier *barrier, const struct qp_handle *to);
 
-struct qp_barrier_future {    /* private */
+struct qp_barrier_future { /* private */
     struct qp_future future;
     struct qp_wait wait;
     struct qp_barrier *barrier;
@@ -38,8 +38,7 @@ struct qp_barrier_future {    /* private */
  * Cancelled before release, the participant withdraws: its slot goes to a later arrival (last freed, first used), and
  * the rest wait for a replacement. Cancelled after release, it has crossed all the same.
  */
-#define qp_barrier_wait(barrier, slot) \
-    qp_barrier_wait_init(QP_NEW(struct qp_barrier_future), (barrier), (slot))
+#define qp_barrier_wait(barrier, slot) qp_barrier_wait_init(QP_NEW(struct qp_barrier_future), (barrier), (slot))
 static inline struct qp_future *qp_barrier_wait_init(struct qp_barrier_future *self, struct qp_barrier *barrier,
                                                      size_t *slot);
 

@@ -56,7 +56,7 @@ void qp_sender_give(struct qp_sender *sender, const struct qp_handle *to);
 /* Whether the receiver's side is closed or gone, so that sending must fail. */
 bool qp_sender_is_closed(const struct qp_sender *sender);
 
-struct qp_send_future {    /* private */
+struct qp_send_future { /* private */
     struct qp_future future;
     struct qp_wait wait;
     struct qp_sender *sender;
@@ -65,9 +65,9 @@ struct qp_send_future {    /* private */
 };
 
 /*
- * Takes the value at the call; it stays where it is (`value`, borrowed until ready). Waits for capacity: QP_OK, it is in
- * the queue; QP_SEND_FAILED (closed) or QP_NOMEM (unbounded), it is the caller's again.
- * Cancel-safe-but-lossy: cancelled, the value is not sent and is dropped, once; a slot it had been granted is passed on.
+ * Takes the value at the call; it stays where it is (`value`, borrowed until ready). Waits for capacity: QP_OK, it is
+ * in the queue; QP_SEND_FAILED (closed) or QP_NOMEM (unbounded), it is the caller's again. Cancel-safe-but-lossy:
+ * cancelled, the value is not sent and is dropped, once; a slot it had been granted is passed on.
  */
 #define qp_send(sender, value) qp_send_init(QP_NEW(struct qp_send_future), (sender), (value))
 struct qp_future *qp_send_init(struct qp_send_future *self, struct qp_sender *sender, void *value);
@@ -81,7 +81,7 @@ struct qp_permit {
     uint64_t id;
 };
 
-struct qp_reserve_future {    /* private */
+struct qp_reserve_future { /* private */
     struct qp_future future;
     struct qp_wait wait;
     struct qp_sender *sender;
@@ -110,7 +110,7 @@ void qp_permit_give(const struct qp_permit *permit, const struct qp_handle *to);
 
 /* ---- the receiver's side ---- */
 
-struct qp_recv_future {    /* private */
+struct qp_recv_future { /* private */
     struct qp_future future;
     struct qp_wait wait;
     struct qp_receiver *receiver;

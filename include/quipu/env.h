@@ -20,20 +20,20 @@ struct qp_task;
 
 /* What is chosen. The numbers are part of the trace format. */
 enum qp_choice_kind {
-    QP_CHOICE_TASK = 0,            /* which ready task runs next; 0 is the one that became ready first */
-    QP_CHOICE_TIMER_FIRST = 1,     /* 0: a due timer fires before the next ready task; 1: the task goes first */
-    QP_CHOICE_TIMER = 2,           /* which of the due timers fires; 0 is the earliest registered of the earliest */
-    QP_CHOICE_BLOCKING = 3,        /* 0: queued blocking work starts later; 1: now */
-    QP_CHOICE_RANDOM = 4,          /* the program's own draw */
-    QP_CHOICE_YIELD = 5,           /* 1: an await that is ready suspends all the same */
-    QP_CHOICE_SPURIOUS = 6,        /* 1: a task is polled without a wake-up */
-    QP_CHOICE_CANCEL = 7,          /* 1: the running task is cancelled at this await point */
+    QP_CHOICE_TASK = 0,        /* which ready task runs next; 0 is the one that became ready first */
+    QP_CHOICE_TIMER_FIRST = 1, /* 0: a due timer fires before the next ready task; 1: the task goes first */
+    QP_CHOICE_TIMER = 2,       /* which of the due timers fires; 0 is the earliest registered of the earliest */
+    QP_CHOICE_BLOCKING = 3,    /* 0: queued blocking work starts later; 1: now */
+    QP_CHOICE_RANDOM = 4,      /* the program's own draw */
+    QP_CHOICE_YIELD = 5,       /* 1: an await that is ready suspends all the same */
+    QP_CHOICE_SPURIOUS = 6,    /* 1: a task is polled without a wake-up */
+    QP_CHOICE_CANCEL = 7,      /* 1: the running task is cancelled at this await point */
     QP_CHOICE_KINDS
 };
 
 struct qp_choice {
     enum qp_choice_kind kind;
-    uint32_t count;                       /* of alternatives, at least 2; the answer is below it */
+    uint32_t count; /* of alternatives, at least 2; the answer is below it */
     const struct qp_runtime *runtime;
 };
 
@@ -54,7 +54,7 @@ void qp_work_started(struct qp_runtime *runtime, struct qp_work *work);
 void qp_work_finished(struct qp_runtime *runtime, struct qp_work *work);
 
 struct qp_env {
-    void *context;    /* given to each function */
+    void *context; /* given to each function */
 
     /* Memory. `size` is what was asked for. A failed allocation gives NULL. */
     void *(*allocate)(void *context, size_t size);

@@ -18,11 +18,11 @@ extern "C" {
 
 /* Why a value was dropped: the field `reason` of value.dropped. */
 enum qp_drop_reason {
-    QP_DROP_CANCELLED,    /* the send that owned it was cancelled */
-    QP_DROP_CHANNEL,      /* buffered when the last receiver went */
-    QP_DROP_REPLACED,     /* another was set in its place */
-    QP_DROP_OBJECT,       /* its lock ended */
-    QP_DROP_RESULT        /* the result of a task that was detached, or did not end well */
+    QP_DROP_CANCELLED, /* the send that owned it was cancelled */
+    QP_DROP_CHANNEL,   /* buffered when the last receiver went */
+    QP_DROP_REPLACED,  /* another was set in its place */
+    QP_DROP_OBJECT,    /* its lock ended */
+    QP_DROP_RESULT     /* the result of a task that was detached, or did not end well */
 };
 
 enum qp_event_kind {
@@ -33,8 +33,8 @@ enum qp_event_kind {
 };
 
 struct qp_event {
-    uint64_t seq;                     /* from 1, without gaps */
-    int64_t time_ns;                  /* on the runtime's clock */
+    uint64_t seq;    /* from 1, without gaps */
+    int64_t time_ns; /* on the runtime's clock */
     enum qp_event_kind kind;
     uint64_t task;                    /* the task that runs; 0: none */
     uint64_t object;                  /* the object concerned; 0: none */
@@ -49,9 +49,9 @@ struct qp_event {
 typedef void (*qp_event_fn)(void *context, const struct qp_event *event);
 
 struct qp_event_info {
-    const char *name;                     /* "future.ready" */
-    const char *fields[QP_EVENT_FIELDS];  /* "" where there is none */
-    const char *text;                     /* "" where there is none */
+    const char *name;                    /* "future.ready" */
+    const char *fields[QP_EVENT_FIELDS]; /* "" where there is none */
+    const char *text;                    /* "" where there is none */
 };
 
 /* The table's row for a kind; NULL for a number that is none. */

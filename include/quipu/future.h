@@ -31,7 +31,8 @@ struct qp_future;
 struct qp_object;
 
 struct qp_waker_ops {
-    /* Ask for a poll. May be called at any time, any number of times, also from inside a poll. Never polls by itself. */
+    /* Ask for a poll. May be called at any time, any number of times, also from inside a poll. Never polls by itself.
+     */
     void (*wake)(struct qp_waker *self);
     /* Returns owned: a waker that stays valid until it is dropped; NULL when there is no memory for one. */
     struct qp_waker *(*clone)(struct qp_waker *self);
@@ -49,7 +50,7 @@ static inline void qp_waker_wake(struct qp_waker *waker)
 }
 
 struct qp_future_ops {
-    const char *name;    /* the operation, as in traces: "recv" */
+    const char *name; /* the operation, as in traces: "recv" */
 
     /* QP_PENDING, or the result, whose value is by then where the future was told to put it. */
     enum qp_status (*poll)(struct qp_future *self, struct qp_waker *waker);
@@ -69,10 +70,10 @@ enum qp_future_state { QP_FUTURE_NEW, QP_FUTURE_PENDING, QP_FUTURE_DONE };
 /* The base of every future, its first member. Zero but for `ops` is a new future. */
 struct qp_future {
     const struct qp_future_ops *ops;
-    uint32_t id;       /* private: its number in the trace, 0 while it has none */
-    uint8_t state;     /* private: enum qp_future_state */
-    uint8_t stage;     /* free for the implementation */
-    uint16_t count;    /* free for the implementation */
+    uint32_t id;    /* private: its number in the trace, 0 while it has none */
+    uint8_t state;  /* private: enum qp_future_state */
+    uint8_t stage;  /* free for the implementation */
+    uint16_t count; /* free for the implementation */
 };
 
 static inline struct qp_future *qp_future_init(struct qp_future *future, const struct qp_future_ops *ops)
@@ -96,7 +97,7 @@ void qp_future_drop(struct qp_future *future);
 
 /* A place in a first-in first-out queue of waiters. Private: it stands here because it lies in the caller's memory. */
 struct qp_wait {
-    struct qp_wait *next, *prev;    /* itself while it is in no queue */
+    struct qp_wait *next, *prev; /* itself while it is in no queue */
     struct qp_waker *waker;
 };
 
@@ -108,8 +109,8 @@ struct qp_site {
 };
 
 /*
- * A new future of type T (whose base is its first member, `future`) that lives as long as the enclosing block (C) or the
- * enclosing full expression (C++): the storage of a future that is awaited where it is made.
+ * A new future of type T (whose base is its first member, `future`) that lives as long as the enclosing block (C) or
+ * the enclosing full expression (C++): the storage of a future that is awaited where it is made.
  */
 #ifdef __cplusplus
 } /* a template has no C linkage */
@@ -123,12 +124,13 @@ extern "C" {
 #define QP_NEW(T) (&(T){.future = {.ops = NULL}})
 #endif
 
-/* The site at which it is written, with a text; one in static storage for each place, where the compiler can do that. */
+/* The site at which it is written, with a text; one in static storage for each place, where the compiler can do that.
+ */
 #if defined(__GNUC__)
-#define QP_SITE(text)                                                      \
-    __extension__({                                                        \
+#define QP_SITE(text)                                                          \
+    __extension__({                                                            \
         static const struct qp_site qp_site_here = {__FILE__, text, __LINE__}; \
-        &qp_site_here;                                                     \
+        &qp_site_here;                                                         \
     })
 #else
 #define QP_SITE(text) (&(const struct qp_site){__FILE__, text, __LINE__})

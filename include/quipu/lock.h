@@ -59,7 +59,7 @@ void qp_mutex_destroy(struct qp_mutex *mutex);
 /* Makes the newly spawned task `to` its owner. */
 void qp_mutex_give(struct qp_mutex *mutex, const struct qp_handle *to);
 
-struct qp_lock_future {    /* private */
+struct qp_lock_future { /* private */
     struct qp_future future;
     struct qp_wait wait;
     struct qp_mutex *mutex;
@@ -87,7 +87,7 @@ void qp_rwlock_drop(struct qp_rwlock *lock);
 void qp_rwlock_destroy(struct qp_rwlock *lock);
 void qp_rwlock_give(struct qp_rwlock *lock, const struct qp_handle *to);
 
-struct qp_rwlock_future {    /* private; `stage` says whether it reads or writes */
+struct qp_rwlock_future { /* private; `stage` says whether it reads or writes */
     struct qp_future future;
     struct qp_wait wait;
     struct qp_rwlock *lock;

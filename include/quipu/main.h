@@ -18,10 +18,10 @@ extern "C" {
 
 typedef int (*qp_main_fn)(int argc, char **argv);
 
-#define QP_MAIN(async_main)                            \
-    int main(int argc, char **argv)                    \
-    {                                                  \
-        return qp_main_run((async_main), argc, argv);  \
+#define QP_MAIN(async_main)                           \
+    int main(int argc, char **argv)                   \
+    {                                                 \
+        return qp_main_run((async_main), argc, argv); \
     }
 
 /* Runs it, and returns the process's exit status: what it returned, 1 if it failed, 2 for bad input. */

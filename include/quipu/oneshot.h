@@ -19,7 +19,7 @@ struct qp_oneshot_receiver;
 
 /* Returns owned: both ends of a one-shot channel for a value of `type` (borrowed until its end). QP_NOMEM: neither. */
 enum qp_status qp_oneshot_create(const struct qp_type *type, struct qp_oneshot_sender **sender,
-                          struct qp_oneshot_receiver **receiver) QP_MUST_CHECK;
+                                 struct qp_oneshot_receiver **receiver) QP_MUST_CHECK;
 
 /*
  * At once: QP_OK, the value was moved. It stays the caller's with QP_SEND_FAILED (the receiver is gone) and QP_USED
@@ -32,7 +32,7 @@ enum qp_status qp_oneshot_send(struct qp_oneshot_sender *sender, void *value) QP
 void qp_oneshot_sender_drop(struct qp_oneshot_sender *sender);
 void qp_oneshot_sender_give(struct qp_oneshot_sender *sender, const struct qp_handle *to);
 
-struct qp_oneshot_recv_future {    /* private */
+struct qp_oneshot_recv_future { /* private */
     struct qp_future future;
     struct qp_wait wait;
     struct qp_oneshot_receiver *receiver;

@@ -16,15 +16,21 @@ extern "C" {
 /* One arm of a race: a future (borrowed until the race is over) and what to do when it wins. */
 struct qp_race_arm {
     struct qp_future *future;
-    void (*on_win)(void *context, enum qp_status status);    /* may be NULL; must not await */
+    void (*on_win)(void *context, enum qp_status status); /* may be NULL; must not await */
     void *context;
 };
 
 /* An arm, as an initialiser: with nothing to do when it wins, and with something. */
-#define qp_arm(future_) {(future_), NULL, NULL}
-#define qp_arm_on(future_, on_win_, context_) {(future_), (on_win_), (context_)}
+#define qp_arm(future_)       \
+    {                         \
+        (future_), NULL, NULL \
+    }
+#define qp_arm_on(future_, on_win_, context_) \
+    {                                         \
+        (future_), (on_win_), (context_)      \
+    }
 
-struct qp_race_future {    /* private */
+struct qp_race_future { /* private */
     struct qp_future future;
     const struct qp_race_arm *arms;
     size_t count;
@@ -45,15 +51,16 @@ struct qp_race_future {    /* private */
 #define qp_race(winner, ...) \
     qp_race_list(QP_NEW(struct qp_race_future), std::initializer_list<qp_race_arm>{__VA_ARGS__}, (winner))
 #else
-#define qp_race(winner, ...)                                                           \
-    qp_race_init(QP_NEW(struct qp_race_future), (const struct qp_race_arm[]){__VA_ARGS__},  \
+#define qp_race(winner, ...)                                                               \
+    qp_race_init(QP_NEW(struct qp_race_future), (const struct qp_race_arm[]){__VA_ARGS__}, \
                  sizeof((const struct qp_race_arm[]){__VA_ARGS__}) / sizeof(struct qp_race_arm), (winner))
 #endif
 
 /* The same of `count` arms in an array that stays until the race is over. */
-struct qp_future *qp_race_init(struct qp_race_future *self, const struct qp_race_arm *arms, size_t count, size_t *winner);
+struct qp_future *qp_race_init(struct qp_race_future *self, const struct qp_race_arm *arms, size_t count,
+                               size_t *winner);
 
-struct qp_join_all_future {    /* private */
+struct qp_join_all_future { /* private */
     struct qp_future future;
     struct qp_future *const *futures;
     size_t first_failed;
@@ -72,8 +79,8 @@ struct qp_future *qp_join_all_init(struct qp_join_all_future *self, struct qp_fu
 
 #ifdef __cplusplus
 }
-static inline struct qp_future *qp_race_list(struct qp_race_future *self, const std::initializer_list<qp_race_arm> &arms,
-                                             size_t *winner)
+static inline struct qp_future *qp_race_list(struct qp_race_future *self,
+                                             const std::initializer_list<qp_race_arm> &arms, size_t *winner)
 {
     return qp_race_init(self, arms.begin(), arms.size(), winner);
 }

@@ -34,14 +34,17 @@ extern "C" {
 
 struct qp_resumable {
     struct qp_future future;
-    struct qp_future *awaiting;                     /* private: what it waits for */
-    const struct qp_site *site;                     /* private: and where */
-    void (*release)(struct qp_resumable *self);     /* may be NULL: releases what the struct owns when it is dropped */
-    int line;                                       /* private: where to go on */
+    struct qp_future *awaiting;                 /* private: what it waits for */
+    const struct qp_site *site;                 /* private: and where */
+    void (*release)(struct qp_resumable *self); /* may be NULL: releases what the struct owns when it is dropped */
+    int line;                                   /* private: where to go on */
 };
 
 /* The table of a resumable function. */
-#define QP_RESUMABLE(name, poll) {(name), (poll), qp_resumable_drop, qp_resumable_object, qp_resumable_inner}
+#define QP_RESUMABLE(name, poll)                                                   \
+    {                                                                              \
+        (name), (poll), qp_resumable_drop, qp_resumable_object, qp_resumable_inner \
+    }
 
 /* Makes `self` new. Returns its future. */
 static inline struct qp_future *qp_resumable_init(struct qp_resumable *self, const struct qp_future_ops *ops)
@@ -61,23 +64,23 @@ enum qp_status qp_resumable_await(struct qp_resumable *self, struct qp_future *f
 enum qp_status qp_resumable_again(struct qp_resumable *self, struct qp_waker *waker);
 
 /* Opens the body; what stands before it runs at every poll. Expects the parameter's name to be `waker`. */
-#define QP_BEGIN(resumable)                            \
-    struct qp_resumable *qp_resumable_ = (resumable);  \
-    switch (qp_resumable_->line) {                     \
+#define QP_BEGIN(resumable)                           \
+    struct qp_resumable *qp_resumable_ = (resumable); \
+    switch (qp_resumable_->line) {                    \
     case 0:
 
 /* Awaits `future` and puts what it gave into `status`. */
-#define QP_AWAIT(status, future_)                                                                    \
-    do {                                                                                             \
-        (status) = qp_resumable_await(qp_resumable_, (future_), QP_SITE(#future_), waker);           \
-        if ((status) == QP_PENDING) {                                                                \
-            qp_resumable_->line = __LINE__;                                                          \
-            return QP_PENDING;                                                                       \
-        case __LINE__:                                                                               \
-            (status) = qp_resumable_again(qp_resumable_, waker);                                     \
-            if ((status) == QP_PENDING)                                                              \
-                return QP_PENDING;                                                                   \
-        }                                                                                            \
+#define QP_AWAIT(status, future_)                                                          \
+    do {                                                                                   \
+        (status) = qp_resumable_await(qp_resumable_, (future_), QP_SITE(#future_), waker); \
+        if ((status) == QP_PENDING) {                                                      \
+            qp_resumable_->line = __LINE__;                                                \
+            return QP_PENDING;                                                             \
+        case __LINE__:                                                                     \
+            (status) = qp_resumable_again(qp_resumable_, waker);                           \
+            if ((status) == QP_PENDING)                                                    \
+                return QP_PENDING;                                                         \
+        }                                                                                  \
     } while (0)
 
 /* Closes the body and gives the function's status. */

@@ -62,8 +62,7 @@ QP_NORETURN void qp_fail(const struct qp_site *site, const char *format, ...) QP
 #define QP_ASSERT(condition) ((condition) ? (void)0 : qp_fail(QP_SITE(#condition), "assertion failed: %s", #condition))
 
 /* The same of two integers, which the message shows. */
-#define QP_ASSERT_EQ(left, right) \
-    qp_assert_equal(QP_SITE(#left " == " #right), (long long)(left), (long long)(right))
+#define QP_ASSERT_EQ(left, right) qp_assert_equal(QP_SITE(#left " == " #right), (long long)(left), (long long)(right))
 static inline void qp_assert_equal(const struct qp_site *site, long long left, long long right)
 {
     if (left != right)

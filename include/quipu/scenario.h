@@ -23,18 +23,18 @@
 extern "C" {
 #endif
 
-struct qp_scenario_param {    /* private */
+struct qp_scenario_param { /* private */
     const char *scenario, *name;
     int64_t value;
     struct qp_scenario_param *next;
 };
 
 struct qp_scenario {
-    const char *name;       /* a C identifier, unique in the program */
-    const char *summary;    /* one line */
+    const char *name;    /* a C identifier, unique in the program */
+    const char *summary; /* one line */
     const char *file;
     void (*body)(void);
-    struct qp_scenario *next;    /* private */
+    struct qp_scenario *next; /* private */
 };
 
 #if !defined(__GNUC__)
@@ -52,11 +52,11 @@ struct qp_scenario {
     static void name_##_body(void)
 
 /* Declares an integer parameter of a scenario, with its default; --param name=value sets another. */
-#define QP_PARAM(scenario_, name_, value_)                                                       \
-    static struct qp_scenario_param scenario_##_##name_##_param = {#scenario_, #name_, (value_), NULL};   \
-    __attribute__((constructor)) static void scenario_##_##name_##_register(void)                \
-    {                                                                                            \
-        qp_param_register(&scenario_##_##name_##_param);                                         \
+#define QP_PARAM(scenario_, name_, value_)                                                              \
+    static struct qp_scenario_param scenario_##_##name_##_param = {#scenario_, #name_, (value_), NULL}; \
+    __attribute__((constructor)) static void scenario_##_##name_##_register(void)                       \
+    {                                                                                                   \
+        qp_param_register(&scenario_##_##name_##_param);                                                \
     }
 
 /* Inside a scenario: the value of a parameter that it declares. Misuse for any other name. */

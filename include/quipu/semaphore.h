@@ -37,7 +37,7 @@ void qp_semaphore_destroy(struct qp_semaphore *semaphore);
 /* Makes the newly spawned task `to` its owner. */
 void qp_semaphore_give(struct qp_semaphore *semaphore, const struct qp_handle *to);
 
-struct qp_acquire_future {    /* private */
+struct qp_acquire_future { /* private */
     struct qp_future future;
     struct qp_wait wait;
     struct qp_semaphore *semaphore;
@@ -51,8 +51,7 @@ struct qp_acquire_future {    /* private */
  * Whoever is first in the queue takes what comes free until it has all. Zero permits are there at once, unless closed.
  * Cancel-safe-but-lossy: the place in the queue is lost; what had been taken or handed over goes to those behind.
  */
-#define qp_acquire(semaphore, permit) \
-    qp_acquire_init(QP_NEW(struct qp_acquire_future), (semaphore), 1, (permit))
+#define qp_acquire(semaphore, permit) qp_acquire_init(QP_NEW(struct qp_acquire_future), (semaphore), 1, (permit))
 #define qp_acquire_many(semaphore, count, permit) \
     qp_acquire_init(QP_NEW(struct qp_acquire_future), (semaphore), (count), (permit))
 static inline struct qp_future *qp_acquire_init(struct qp_acquire_future *self, struct qp_semaphore *semaphore,

@@ -23,26 +23,26 @@ extern "C" {
 #endif
 
 /* name, text */
-#define QP_STATUS_MAP(X)                                                           \
-    X(OK, "ok")                                                                    \
-    X(PENDING, "pending")                                                          \
-    X(TIMEOUT, "operation timed out")                                              \
-    X(CLOSED, "channel closed: no more messages")                                  \
-    X(SEND_FAILED, "channel send failed")                                          \
-    X(FULL, "channel full")                                                        \
-    X(EMPTY, "channel empty")                                                      \
-    X(USED, "already used")                                                        \
-    X(BUSY, "held or waited for by another")                                       \
-    X(NO_PERMITS, "no permits available")                                          \
-    X(SEMAPHORE_CLOSED, "failed to acquire semaphore permit: semaphore closed")    \
-    X(NO_ARMS, "a race needs at least one arm")                                    \
-    X(CANCELLED, "task was cancelled")                                             \
-    X(PANICKED, "task panicked")                                                   \
-    X(NOMEM, "out of memory")                                                      \
-    X(DEADLOCK, "deadlock: every task waits and nothing can wake one")             \
-    X(FAILED, "an assertion failed")                                               \
-    X(MISUSE, "the library was misused")                                           \
-    X(LIMIT, "the step limit was reached")                                         \
+#define QP_STATUS_MAP(X)                                                        \
+    X(OK, "ok")                                                                 \
+    X(PENDING, "pending")                                                       \
+    X(TIMEOUT, "operation timed out")                                           \
+    X(CLOSED, "channel closed: no more messages")                               \
+    X(SEND_FAILED, "channel send failed")                                       \
+    X(FULL, "channel full")                                                     \
+    X(EMPTY, "channel empty")                                                   \
+    X(USED, "already used")                                                     \
+    X(BUSY, "held or waited for by another")                                    \
+    X(NO_PERMITS, "no permits available")                                       \
+    X(SEMAPHORE_CLOSED, "failed to acquire semaphore permit: semaphore closed") \
+    X(NO_ARMS, "a race needs at least one arm")                                 \
+    X(CANCELLED, "task was cancelled")                                          \
+    X(PANICKED, "task panicked")                                                \
+    X(NOMEM, "out of memory")                                                   \
+    X(DEADLOCK, "deadlock: every task waits and nothing can wake one")          \
+    X(FAILED, "an assertion failed")                                            \
+    X(MISUSE, "the library was misused")                                        \
+    X(LIMIT, "the step limit was reached")                                      \
     X(INVALID, "invalid argument")
 
 enum qp_status {

@@ -7,8 +7,8 @@
  *
  * Ownership. What a function acquires (guards, permits, senders, receivers, handles, locks, and what qp_defer names)
  * belongs to the innermost async function that runs, and is released in reverse order of acquisition when that function
- * ends: returned, panicked or cancelled. It may be released earlier, by its own function, or be given to a task that was
- * just spawned, by its qp_..._give(). Cancelled code never runs on: its stack is let go where it waits.
+ * ends: returned, panicked or cancelled. It may be released earlier, by its own function, or be given to a task that
+ * was just spawned, by its qp_..._give(). Cancelled code never runs on: its stack is let go where it waits.
  */
 #ifndef QUIPU_TASK_H
 #define QUIPU_TASK_H
@@ -42,26 +42,26 @@ const char *qp_error_message(void);
 /* ---- running an async function in place ---- */
 
 struct qp_stack;
-struct qp_owned {    /* private: a thing that some async function owns */
+struct qp_owned { /* private: a thing that some async function owns */
     struct qp_owned *prev, *next;
     const struct qp_owned_ops *ops;
 };
-struct qp_scope {    /* private: all that one async function owns, in order of acquisition */
+struct qp_scope { /* private: all that one async function owns, in order of acquisition */
     struct qp_owned end;
 };
-struct qp_coroutine {    /* private: an async function, before, while and after it runs */
+struct qp_coroutine { /* private: an async function, before, while and after it runs */
     struct qp_future future;
     qp_async_fn function;
     void *arg;
-    struct qp_stack *stack;          /* its stack, from the first poll to the end */
-    void *context;                   /* where it is suspended */
-    void *caller;                    /* where its poller is suspended while it runs */
-    struct qp_coroutine *outer;      /* whoever polls it, where that is a coroutine too */
-    struct qp_waker *waker;          /* of the poll under way */
-    struct qp_future *awaiting;      /* the future it waits for */
-    const struct qp_site *site;      /* and where */
+    struct qp_stack *stack;     /* its stack, from the first poll to the end */
+    void *context;              /* where it is suspended */
+    void *caller;               /* where its poller is suspended while it runs */
+    struct qp_coroutine *outer; /* whoever polls it, where that is a coroutine too */
+    struct qp_waker *waker;     /* of the poll under way */
+    struct qp_future *awaiting; /* the future it waits for */
+    const struct qp_site *site; /* and where */
     struct qp_scope scope;
-    size_t stack_size;               /* in bytes; zero means the usual */
+    size_t stack_size; /* in bytes; zero means the usual */
     void *sanitizer;
 };
 
@@ -83,14 +83,14 @@ struct qp_task;
  */
 struct qp_handle {
     struct qp_task *task;
-    uint64_t id;    /* the task's number, as messages and traces give it; numbers are never used again */
+    uint64_t id; /* the task's number, as messages and traces give it; numbers are never used again */
 };
 
 struct qp_task_options {
-    const char *name;               /* borrowed until the task has ended; by default the function's name */
-    const struct qp_type *result;   /* borrowed likewise; what qp_return gives. NULL: no result */
-    void (*drop)(void *arg);        /* releases the captured argument, once, when the task ends in any way */
-    size_t stack_size;              /* in bytes; zero means the usual 64 KiB */
+    const char *name;             /* borrowed until the task has ended; by default the function's name */
+    const struct qp_type *result; /* borrowed likewise; what qp_return gives. NULL: no result */
+    void (*drop)(void *arg);      /* releases the captured argument, once, when the task ends in any way */
+    size_t stack_size;            /* in bytes; zero means the usual 64 KiB */
 };
 
 /*
@@ -121,7 +121,7 @@ struct qp_handle qp_spawn_blocking_with(void (*function)(void *arg), void *arg, 
 /* Called inside blocking work: in simulation it ends that much later than it started. Otherwise it does nothing. */
 void qp_blocking_takes_ms(int64_t milliseconds);
 
-struct qp_join_future {    /* private */
+struct qp_join_future { /* private */
     struct qp_future future;
     struct qp_task *task;
     struct qp_owned owned;
@@ -131,17 +131,17 @@ struct qp_join_future {    /* private */
 /*
  * Waits for a task: QP_OK with its result moved to `result` (untouched if it set none; NULL drops it), or QP_CANCELLED
  * or QP_PANICKED, with qp_error_message() to say which and why; QP_NOMEM if there was no memory for its stack.
- * By then all that the task owned is released. Takes the handle, which is empty afterwards; awaiting it again is misuse.
- * Cancelled: the handle is dropped, so the task is detached and goes on. timeout_join in time.h keeps it.
+ * By then all that the task owned is released. Takes the handle, which is empty afterwards; awaiting it again is
+ * misuse. Cancelled: the handle is dropped, so the task is detached and goes on. timeout_join in time.h keeps it.
  */
 #define qp_join(handle, result) qp_join_init(QP_NEW(struct qp_join_future), (handle), (result))
 struct qp_future *qp_join_init(struct qp_join_future *self, struct qp_handle *handle, void *result);
 
 /*
  * Asks for the task's cancellation, any number of times. One that has not started never runs, and its argument is
- * released. A suspended one is dropped at its await point when the scheduler next gets to it, not in this call. One that
- * is being polled just now is cancelled only if that poll ends pending. After completion it does nothing, and joining
- * still gives the result.
+ * released. A suspended one is dropped at its await point when the scheduler next gets to it, not in this call. One
+ * that is being polled just now is cancelled only if that poll ends pending. After completion it does nothing, and
+ * joining still gives the result.
  */
 void qp_abort(const struct qp_handle *handle);
 
@@ -154,10 +154,11 @@ void qp_handle_drop(struct qp_handle *handle);
 /* Makes the newly spawned task `to` the owner of `handle`, instead of the running function. */
 void qp_handle_give(const struct qp_handle *handle, const struct qp_handle *to);
 
-/* Inside a task: sets its result by moving (copying) the value; drops the one set before. Misuse without a result type. */
+/* Inside a task: sets its result by moving (copying) the value; drops the one set before. Misuse without a result type.
+ */
 void qp_return(const void *value);
 
-struct qp_yield_future {    /* private */
+struct qp_yield_future { /* private */
     struct qp_future future;
 };
 

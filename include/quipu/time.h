@@ -31,29 +31,29 @@ static inline int64_t qp_milliseconds(int64_t milliseconds)
 /* The runtime's clock in nanoseconds since some start; in simulation virtual, from 0. Misuse outside a runtime. */
 int64_t qp_now(void);
 
-struct qp_timer {    /* private: a place among the deadlines of a runtime */
+struct qp_timer { /* private: a place among the deadlines of a runtime */
     int64_t deadline_ns;
-    uint64_t order;                              /* breaks ties between equal deadlines: registration order */
-    struct qp_timer *child, *next, **link;       /* a pairing heap; `link` is what points to this one */
-    uint32_t place;                              /* among those that are due, from 1; 0: in the heap */
+    uint64_t order;                        /* breaks ties between equal deadlines: registration order */
+    struct qp_timer *child, *next, **link; /* a pairing heap; `link` is what points to this one */
+    uint32_t place;                        /* among those that are due, from 1; 0: in the heap */
     struct qp_waker *waker;
-    struct qp_runtime *runtime;                  /* NULL while it is not registered */
+    struct qp_runtime *runtime; /* NULL while it is not registered */
 };
 
-struct qp_sleep_future {    /* private */
+struct qp_sleep_future { /* private */
     struct qp_future future;
     int64_t duration_ns;
     struct qp_timer timer;
 };
 
-struct qp_timeout_future {    /* private */
+struct qp_timeout_future { /* private */
     struct qp_future future;
     struct qp_future *inner;
     int64_t duration_ns;
     struct qp_timer timer;
 };
 
-struct qp_timeout_join_future {    /* private */
+struct qp_timeout_join_future { /* private */
     struct qp_future future;
     struct qp_handle *handle;
     struct qp_join_future join;
@@ -69,10 +69,10 @@ struct qp_timeout_join_future {    /* private */
 /*
  * Waits for `future` (borrowed until then), but no longer than so long: its result, or QP_TIMEOUT. `future` is polled
  * before the deadline is looked at, so that a result that is ready at the deadline wins, and zero still polls it once.
- * On expiry it is dropped before the caller can see the error. Cancelled: `future` is dropped. A NULL future is invalid.
+ * On expiry it is dropped before the caller can see the error. Cancelled: `future` is dropped. A NULL future is
+ * invalid.
  */
-#define qp_timeout(seconds, inner) \
-    qp_timeout_init(QP_NEW(struct qp_timeout_future), qp_seconds(seconds), (inner))
+#define qp_timeout(seconds, inner) qp_timeout_init(QP_NEW(struct qp_timeout_future), qp_seconds(seconds), (inner))
 #define qp_timeout_ms(milliseconds, inner) \
     qp_timeout_init(QP_NEW(struct qp_timeout_future), qp_milliseconds(milliseconds), (inner))
 
