@@ -179,7 +179,7 @@ QP_SCENARIO(channel_consumer_holds_sender, "a consumer that waits for the end of
     qp_sender_give(tx, &consuming);
     QP_ASSERT_EQ(qp_await(qp_join(&producing, NULL)), QP_OK);
     qp_await(qp_join(&consuming, NULL));
-    QP_ASSERT(!"a consumer that holds a sender came to an end");
+    qp_fail(QP_SITE("consume"), "a consumer that holds a sender came to an end");
 }
 
 QP_SCENARIO(channel_other_holds_sender, "who else keeps the channel open is named, and what it waits for")
@@ -197,7 +197,7 @@ QP_SCENARIO(channel_other_holds_sender, "who else keeps the channel open is name
     qp_receiver_give(other.rx, &keeping);
     qp_sender_give(tx, &keeping);
     qp_await(qp_join(&consuming, NULL));
-    QP_ASSERT(!"two consumers that hold each other's senders came to an end");
+    qp_fail(QP_SITE("consume"), "two consumers that hold each other's senders came to an end");
 }
 
 /* ---- dropped in use ---- */

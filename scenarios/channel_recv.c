@@ -70,13 +70,13 @@ struct receiving {
 static void receive_one(void *arg)
 {
     struct receiving *self = arg;
+    struct qp_future *receive = qp_recv(self->rx, &self->value);
     int ignored;
     self->status = QP_PENDING;
     if (self->stop)
-        self->status = qp_await(
-            qp_race(&self->winner, qp_arm(qp_recv(self->stop, &ignored)), qp_arm(qp_recv(self->rx, &self->value))));
+        self->status = qp_await(qp_race(&self->winner, qp_arm(qp_recv(self->stop, &ignored)), qp_arm(receive)));
     else
-        self->status = qp_await(qp_recv(self->rx, &self->value));
+        self->status = qp_await(receive);
 }
 
 /* Spawns a receiver and sees to it that it waits. */

@@ -60,15 +60,15 @@ struct sending {
 static void send_one(void *arg)
 {
     struct sending *self = arg;
+    struct qp_future *send = qp_send(self->tx, &self->value);
     int ignored;
     self->status = QP_PENDING;
     if (self->boundary == TIMEOUT)
-        self->status = qp_await(qp_timeout_ms(5, qp_send(self->tx, &self->value)));
+        self->status = qp_await(qp_timeout_ms(5, send));
     else if (self->boundary == LOST_RACE)
-        self->status = qp_await(
-            qp_race(&self->winner, qp_arm(qp_recv(self->stop, &ignored)), qp_arm(qp_send(self->tx, &self->value))));
+        self->status = qp_await(qp_race(&self->winner, qp_arm(qp_recv(self->stop, &ignored)), qp_arm(send)));
     else
-        self->status = qp_await(qp_send(self->tx, &self->value));
+        self->status = qp_await(send);
 }
 
 QP_SCENARIO(channel_send_cancelled,

@@ -61,11 +61,11 @@ static void field_init(struct field *self, int winner)
 static enum qp_status run_race(struct field *self, size_t *winner, int64_t limit_ms)
 {
     struct runner *runners = self->runners;
-    return qp_await(
-        qp_timeout_ms(limit_ms, qp_race(winner, qp_arm_on(qp_async(run, &runners[0]), note_win, &runners[0]),
-                                        qp_arm_on(qp_async(run, &runners[1]), note_win, &runners[1]),
-                                        qp_arm_on(qp_async(run, &runners[2]), note_win, &runners[2]),
-                                        qp_arm_on(qp_async(run, &runners[3]), note_win, &runners[3]))));
+    struct qp_future *race = qp_race(winner, qp_arm_on(qp_async(run, &runners[0]), note_win, &runners[0]),
+                                     qp_arm_on(qp_async(run, &runners[1]), note_win, &runners[1]),
+                                     qp_arm_on(qp_async(run, &runners[2]), note_win, &runners[2]),
+                                     qp_arm_on(qp_async(run, &runners[3]), note_win, &runners[3]));
+    return qp_await(qp_timeout_ms(limit_ms, race));
 }
 
 /* The winner lets go as it arrives, then its on_win, then the losers in order. */

@@ -49,12 +49,13 @@ QP_SCENARIO(race_first_ready_wins,
 {
     struct qp_sender *tx;
     struct qp_receiver *rx;
+    struct qp_future *race;
     size_t winner = 9;
     int value = 0;
     QP_ASSERT_EQ(qp_channel_create(&qp_int, 1, &tx, &rx), QP_OK);
-    QP_ASSERT_EQ(qp_await(qp_race(&winner, qp_arm(qp_recv(rx, &value)), qp_arm(qp_sleep_ms(30)),
-                                  qp_arm(qp_timeout_ms(10, qp_sleep_ms(20))))),
-                 QP_TIMEOUT);
+    race = qp_race(&winner, qp_arm(qp_recv(rx, &value)), qp_arm(qp_sleep_ms(30)),
+                   qp_arm(qp_timeout_ms(10, qp_sleep_ms(20))));
+    QP_ASSERT_EQ(qp_await(race), QP_TIMEOUT);
     QP_ASSERT_EQ(winner, 2);
     QP_ASSERT_EQ(qp_now(), qp_milliseconds(10));
     qp_sender_drop(tx);
@@ -95,9 +96,9 @@ QP_SCENARIO(race_ready_arm_starts_no_other, "behind an arm that is ready at once
 {
     bool before = false, behind = false;
     size_t winner = 9;
-    QP_ASSERT_EQ(qp_await(qp_race(&winner, qp_arm(qp_async(note, &before)), qp_arm(qp_sleep_ms(0)),
-                                  qp_arm(qp_async(note, &behind)))),
-                 QP_OK);
+    struct qp_future *race = qp_race(&winner, qp_arm(qp_async(note, &before)), qp_arm(qp_sleep_ms(0)),
+                                     qp_arm(qp_async(note, &behind)));
+    QP_ASSERT_EQ(qp_await(race), QP_OK);
     QP_ASSERT_EQ(winner, 1);
     qp_await(qp_sleep_ms(5));
     QP_ASSERT(before && !behind);
@@ -115,10 +116,10 @@ QP_SCENARIO(race_polls_all_at_every_wake, "every wake-up polls all arms in order
 {
     struct watch first, second, third;
     size_t winner = 9;
-    QP_ASSERT_EQ(
-        qp_await(qp_race(&winner, qp_arm(watch(&first, qp_sleep_ms(50))),
-                         qp_arm(watch(&second, qp_async(yield_twice, NULL))), qp_arm(watch(&third, qp_sleep_ms(50))))),
-        QP_OK);
+    struct qp_future *race =
+        qp_race(&winner, qp_arm(watch(&first, qp_sleep_ms(50))), qp_arm(watch(&second, qp_async(yield_twice, NULL))),
+                qp_arm(watch(&third, qp_sleep_ms(50))));
+    QP_ASSERT_EQ(qp_await(race), QP_OK);
     QP_ASSERT_EQ(winner, 1);
     QP_ASSERT(second.polls >= 4);
     QP_ASSERT_EQ(first.polls, second.polls);
