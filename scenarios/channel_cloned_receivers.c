@@ -104,7 +104,7 @@ QP_SCENARIO(channel_cloned_receivers_fifo,
     struct qp_handle handles[2 * RECEIVERS];
     struct qp_sender *tx;
     int i;
-    QP_ASSERT_EQ(qp_channel_create(&qp_int, 2 * RECEIVERS, &tx, &self.rx[0]), QP_OK);
+    QP_ASSERT_EQ(qp_channel_create(&qp_int, (int64_t)2 * RECEIVERS, &tx, &self.rx[0]), QP_OK);
     for (i = 1; i < RECEIVERS; i++)
         QP_ASSERT((self.rx[i] = qp_receiver_clone(self.rx[0])) != NULL);
     for (i = 0; i < RECEIVERS; i++)

@@ -96,8 +96,8 @@ QP_SCENARIO(race_ready_arm_starts_no_other, "behind an arm that is ready at once
 {
     bool before = false, behind = false;
     size_t winner = 9;
-    struct qp_future *race = qp_race(&winner, qp_arm(qp_async(note, &before)), qp_arm(qp_sleep_ms(0)),
-                                     qp_arm(qp_async(note, &behind)));
+    struct qp_future *race =
+        qp_race(&winner, qp_arm(qp_async(note, &before)), qp_arm(qp_sleep_ms(0)), qp_arm(qp_async(note, &behind)));
     QP_ASSERT_EQ(qp_await(race), QP_OK);
     QP_ASSERT_EQ(winner, 1);
     qp_await(qp_sleep_ms(5));

@@ -25,8 +25,10 @@ static void set_panic(struct qp_blocking *blocking, const char *text)
 static void call(struct qp_blocking *blocking, jmp_buf **unwind)
 {
     jmp_buf *before = unwind ? *unwind : NULL, end;
+    /* cppcheck-suppress autoVariables ; neither is used after this function has returned */
     blocking->panic = &end;
     if (unwind)
+        /* cppcheck-suppress autoVariables */
         *unwind = &end;
     if (setjmp(end) == 0)
         blocking->function(blocking->task.arg);

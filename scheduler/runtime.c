@@ -296,6 +296,7 @@ static void left(struct qp_runtime *runtime)
 static void run(struct qp_runtime *runtime)
 {
     jmp_buf unwind;
+    /* cppcheck-suppress autoVariables ; taken back below */
     runtime->unwind = &unwind;
     if (setjmp(unwind))
         left(qp_thread.runtime);

@@ -1,13 +1,6 @@
 /* The names and texts of statuses: one table, made from QP_STATUS_MAP. No state. */
 #include <quipu/status.h>
 
-enum {
-    STATUSES = 0
-#define X(name, text) +1
-    QP_STATUS_MAP(X)
-#undef X
-};
-
 static const char *const names[] = {
 #define X(name, text) #name,
     QP_STATUS_MAP(X)
@@ -19,6 +12,8 @@ static const char *const texts[] = {
     QP_STATUS_MAP(X)
 #undef X
 };
+
+enum { STATUSES = sizeof names / sizeof *names };
 
 const char *qp_status_name(enum qp_status status)
 {

@@ -32,6 +32,8 @@ static struct qp_timer *join(struct qp_timer *a, struct qp_timer *b)
 static struct qp_timer *join_siblings(struct qp_timer *list)
 {
     struct qp_timer *pairs = NULL, *heap;
+    if (!list)
+        return NULL;
     while (list) {
         struct qp_timer *a = list, *b = a->next;
         list = b ? b->next : NULL;
@@ -41,8 +43,6 @@ static struct qp_timer *join_siblings(struct qp_timer *list)
         pairs = a;
     }
     heap = pairs;
-    if (!heap)
-        return NULL;
     pairs = heap->next;
     while (pairs) {
         struct qp_timer *next = pairs->next;

@@ -299,7 +299,7 @@ static void nothing(void)
 
 static void time_passes(void)
 {
-    qp_await(qp_sleep_ms(2 * SOON_MS));
+    qp_await(qp_sleep_ms((int64_t)2 * SOON_MS));
 }
 
 static struct qp_future *sleep_soon(struct waiter *waiter)
@@ -368,7 +368,7 @@ static struct qp_future *timeout_join(struct waiter *waiter)
 /* Whatever became of the joins, both tasks go on to their end. */
 static void tasks_end(void)
 {
-    qp_await(qp_sleep_ms(4 * SOON_MS));
+    qp_await(qp_sleep_ms((int64_t)4 * SOON_MS));
     MUST(scene.tasks_over == 2);
 }
 

@@ -253,7 +253,7 @@ static uint64_t draw_number(struct random *random)
 /* Bytes as they come; one in eight is not ASCII. */
 static const char *draw_text(struct random *random, char *buffer, size_t size)
 {
-    if (draw(random, 4) == 0)
+    if (!buffer || draw(random, 4) == 0)
         return NULL;
     size_t length = (size_t)draw(random, size);
     for (size_t i = 0; i < length; i++)

@@ -37,7 +37,7 @@ static void put(struct table *table, uint64_t id, void *item)
 
 static bool grow(struct table *table)
 {
-    struct table larger = *table;
+    struct table smaller = *table, larger = *table;
     size_t i;
     larger.shift = table->size ? table->shift - 1 : 64 - LEAST;
     larger.size = table->size ? table->size * 2 : (size_t)1 << LEAST;
@@ -48,12 +48,12 @@ static bool grow(struct table *table)
         free(larger.items);
         return false;
     }
-    for (i = 0; i < table->size; i++)
-        if (table->ids[i])
-            put(&larger, table->ids[i], table->items[i]);
-    free(table->ids);
-    free(table->items);
     *table = larger;
+    for (i = 0; i < smaller.size; i++)
+        if (smaller.ids[i])
+            put(table, smaller.ids[i], smaller.items[i]);
+    free(smaller.ids);
+    free(smaller.items);
     return true;
 }
 

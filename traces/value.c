@@ -210,7 +210,7 @@ bool qp_value_text(struct qp_line *line, const struct qp_place *place, size_t mo
 
 bool qp_value_name(struct qp_line *line, const struct qp_place *place, const char **name)
 {
-    const char *text;
+    const char *text = NULL;
     if (!qp_value_text(line, place, QP_NAME_MOST, &text))
         return false;
     const char *kept = qp_intern_name(line->intern, text);

@@ -199,7 +199,7 @@ static void add_params(struct qp_trace_writer *writer, cJSON *root, const struct
         if (!name || !qp_text_is_canonical(name, QP_NAME_MOST))
             fail(writer, "cannot be written", "the name of a parameter is no text or too long");
         for (size_t j = 0; j < i && !writer->failed; j++)
-            if (strcmp(meta->params[j].name, name) == 0)
+            if (name && meta->params[j].name && strcmp(meta->params[j].name, name) == 0)
                 fail(writer, "cannot be written", "two parameters have the same name");
         add_signed(&writer->line, params, name, meta->params[i].value);
     }

@@ -16,7 +16,7 @@ extern "C" {
 /* Fields that an event has beside those common to all: at most this many numbers, and one text. */
 #define QP_EVENT_FIELDS 3
 
-/* Why a value was dropped: the field `reason` of value.dropped. */
+/* Why a value was dropped: the field `reason` of value.dropped. The numbers are part of the trace's format. */
 enum qp_drop_reason {
     QP_DROP_CANCELLED, /* the send that owned it was cancelled */
     QP_DROP_CHANNEL,   /* buffered when the last receiver went */
