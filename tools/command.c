@@ -119,6 +119,8 @@ static bool parse_flag(struct arguments *arguments, const char *option)
         arguments->quiet = true;
     else if (strcmp(option, "--every") == 0)
         arguments->every = true;
+    else if (strcmp(option, "--no-check") == 0)
+        arguments->no_check = true;
     else
         return false;
     return true;

@@ -2,6 +2,7 @@
 #include "tools/execute.h"
 #include "tools/command.h"
 #include "traces/writer.h"
+#include <stdio.h>
 #include <string.h>
 
 void any_strategy_init(struct any_strategy *self, const uint32_t *choices, size_t count)
@@ -17,6 +18,67 @@ void any_strategy_init_cancelling(struct any_strategy *self, uint64_t at)
     qp_cancel_strategy_init(&self->cancel, &self->random.strategy, at);
     self->chosen = &self->cancel.strategy;
 }
+
+/* ---- watched ---- */
+
+static void watch_event(void *context, const struct qp_event *event)
+{
+    const struct watch *watch = context;
+    qp_checker_event(watch->checker, event);
+    if (watch->recorder)
+        qp_recorder_event(watch->recorder, event);
+}
+
+/* A run that was disturbed may end in a deadlock: whoever would have gone on was cancelled. */
+static enum qp_status expected_outcome(const struct qp_scenario_run *run)
+{
+    return run->disturbed ? QP_DEADLOCK : run->expected;
+}
+
+bool execute_watched(struct qp_sim *sim, struct qp_scenario_run *run, struct qp_sim_config *config,
+                     struct watch *watch, struct qp_sim_result *result)
+{
+    bool kept;
+    if (watch->recorder)
+        qp_recorder_clear(watch->recorder);
+    if (watch->checker) {
+        qp_checker_reset(watch->checker);
+        config->event = watch_event;
+        config->event_context = watch;
+    } else if (watch->recorder) {
+        config->event = qp_recorder_event;
+        config->event_context = watch->recorder;
+    }
+    kept = qp_scenario_execute(sim, run, config, result);
+    if (!watch->checker)
+        return kept;
+    qp_checker_expect(watch->checker, expected_outcome(run));
+    qp_checker_finish(watch->checker, true);
+    return kept && !qp_checker_count(watch->checker);
+}
+
+static void print_indented(const char *text)
+{
+    while (*text) {
+        int length = (int)strcspn(text, "\n");
+        printf("    %.*s\n", length, text);
+        text += length + (text[length] == '\n');
+    }
+}
+
+void print_violations(const struct qp_checker *checker)
+{
+    char text[8192];
+    size_t i, count = qp_checker_count(checker);
+    for (i = 0; qp_checker_at(checker, i); i++) {
+        qp_checker_print(qp_checker_at(checker, i), text, sizeof text);
+        print_indented(text);
+    }
+    if (count > i)
+        printf("    and %zu more\n", count - i);
+}
+
+/* ---- */
 
 uint32_t strategy_faults(const char *name)
 {

@@ -21,6 +21,7 @@ struct runner {
     const struct arguments *arguments;
     struct qp_sim sim;
     struct qp_recorder *recorder; /* made when it is first needed */
+    struct qp_checker *checker;   /* NULL with --no-check */
     struct qp_sim_result result;
     bool progress;    /* standard error is a terminal */
     uint64_t moments; /* at which the last execution could have been cancelled */
@@ -46,6 +47,7 @@ static bool execute(struct runner *self, struct qp_scenario_run *run, struct whi
 {
     struct any_strategy strategy;
     struct qp_sim_config config = {.seed = which.seed};
+    struct watch watch = {recorder, self->checker};
     bool kept;
     if (cancelling(self))
         any_strategy_init_cancelling(&strategy, which.cancel);
@@ -53,10 +55,8 @@ static bool execute(struct runner *self, struct qp_scenario_run *run, struct whi
         any_strategy_init(&strategy, NULL, 0);
     config.strategy = strategy.chosen;
     config.faults = strategy_faults(strategy.chosen->ops->name);
-    config.event = recorder ? qp_recorder_event : NULL;
-    config.event_context = recorder;
     run->disturbed = which.cancel != 0;
-    kept = qp_scenario_execute(&self->sim, run, &config, &self->result);
+    kept = execute_watched(&self->sim, run, &config, &watch, &self->result);
     self->moments = cancelling(self) ? strategy.cancel.moments : 0;
     return kept;
 }
@@ -71,7 +71,6 @@ static bool record(struct runner *self, struct qp_scenario_run *run, struct whic
         complain("out of memory");
         return false;
     }
-    qp_recorder_clear(self->recorder);
     execute(self, run, which, self->recorder);
     meta = trace_meta(run, which.seed, cancelling(self) ? "cancel" : "random", params, count, &self->result);
     return write_trace(path, &meta, self->recorder, &self->result);
@@ -191,6 +190,8 @@ static void print_tally(const struct runner *self, const struct qp_scenario_run 
     if (tally->kept)
         return;
     printf("    seed %" PRIu64 " ended as %s\n", tally->failed.seed, qp_status_name(self->result.outcome));
+    if (self->checker)
+        print_violations(self->checker);
     print_report(self->result.report);
     print_again(self, run, tally->failed);
 }
@@ -307,6 +308,11 @@ static int run(struct arguments *arguments)
     if (!self)
         return complain("out of memory");
     self->arguments = arguments;
+    self->checker = arguments->no_check ? NULL : qp_checker_create();
+    if (!self->checker && !arguments->no_check) {
+        free(self);
+        return complain("out of memory");
+    }
     self->progress = isatty(STDERR_FILENO) && !arguments->quiet;
     qp_sim_init(&self->sim);
     run_selected(self);
@@ -316,6 +322,7 @@ static int run(struct arguments *arguments)
     status = self->status ? self->status : self->failed ? EXIT_FAILED : EXIT_FINE;
     qp_sim_end(&self->sim);
     qp_recorder_destroy(self->recorder);
+    qp_checker_destroy(self->checker);
     free(self);
     return status;
 }
@@ -323,8 +330,8 @@ static int run(struct arguments *arguments)
 const struct command run_command = {
     "run",
     "NAME...|--all [--seed N|--seeds A..B] [--cancel each|K] [--param NAME=VALUE] [--trace FILE|--out DIR [--every]] "
-    "[--quiet]",
-    " --all --seed --seeds --cancel --param --trace --out --every --quiet ",
+    "[--no-check] [--quiet]",
+    " --all --seed --seeds --cancel --param --trace --out --every --no-check --quiet ",
     "Runs scenarios on a virtual clock, each under one seed or a range of them, and prints a line for each: how often\n"
     "it ran, how much virtual time that was, and the result. A scenario stops at the first seed that fails.\n\n"
     "  --all             every scenario of this program\n"
@@ -339,5 +346,6 @@ const struct command run_command = {
     "  --trace FILE      writes the trace of the seed that failed, or of the first\n"
     "  --out DIR         the same for several scenarios, as DIR/NAME-SEED.jsonl\n"
     "  --every           with --out: writes the trace of every seed\n"
+    "  --no-check        does not hold what happens against the contracts of the surface; runs faster\n"
     "  --quiet           prints only what failed, and the sums\n",
     run};

@@ -58,13 +58,6 @@ static struct table *tables(struct qp_checker *c, size_t index)
     return index < sizeof all / sizeof *all ? all[index] : NULL;
 }
 
-static void free_slots_of_barriers(struct qp_checker *c)
-{
-    for (size_t i = 0; i < c->object_table.size; i++)
-        if (c->object_table.ids[i])
-            free(((struct object *)c->object_table.items[i])->freed);
-}
-
 static void empty_stock(struct stock *stock)
 {
     stock->free = NULL;
@@ -75,7 +68,7 @@ void qp_checker_reset(struct qp_checker *c)
 {
     struct table *table;
     size_t i;
-    free_slots_of_barriers(c);
+    barriers_reset(c);
     for (i = 0; (table = tables(c, i)) != NULL; i++)
         table_clear(table);
     qp_pool_clear(&c->pool);
@@ -93,7 +86,8 @@ void qp_checker_reset(struct qp_checker *c)
     c->call_object = NULL;
     c->call_value = NULL;
     c->expected = -1;
-    c->seq = c->steps = c->choice_index = c->deferred_depth = c->work_queued = c->fair = c->last_choice_seq = 0;
+    c->seq = c->steps = c->choice_index = c->last_choice_seq = 0;
+    c->deferred_depth = c->work_queued = c->work_due = c->fair = 0;
     c->choice_made = c->spurious = c->disordered = false;
     c->now_ns = INT64_MIN;
     c->deaf = c->full = c->closing = c->aborted_run = c->deadlocked = c->main_panicked = false;
@@ -108,7 +102,7 @@ void qp_checker_destroy(struct qp_checker *c)
     size_t i;
     if (!c)
         return;
-    free_slots_of_barriers(c);
+    barriers_reset(c);
     for (i = 0; (table = tables(c, i)) != NULL; i++)
         table_free(table);
     qp_pool_free(&c->pool);
@@ -255,6 +249,8 @@ static void expected_came(struct qp_checker *c, const struct qp_event *e)
         report(c, QP_RULE_HOLD_PLACE_1, c->call_object, e, NULL, NULL);
     else if (expected == QP_EVENT_VALUE_RECEIVED)
         report(c, QP_RULE_VALUE_PLACE_1, c->call_object, e, NULL, NULL);
+    else if (expected == QP_EVENT_VALUE_DROPPED)
+        report(c, QP_RULE_LOCK_SET_1, c->call_object, e, NULL, NULL);
     else
         report(c, QP_RULE_VALUE_RETURN_1, c->call_object, e, NULL, NULL);
     c->call_value = NULL;
@@ -375,7 +371,7 @@ static void judge(struct qp_checker *c, const struct qp_event *e)
 void qp_checker_event(void *checker, const struct qp_event *e)
 {
     struct qp_checker *c = checker;
-    if (c->deaf || c->full)
+    if (!c || c->deaf || c->full)
         return;
     if (!well_formed(c, e))
         return;

@@ -263,20 +263,10 @@ void channel_received(struct qp_checker *c, struct object *o, struct value *v, c
 
 /* ---- calls ---- */
 
-/* What a call did with its value: it entered, or it must come back at once. */
-static void value_of_call(struct qp_checker *c, struct object *o, const struct qp_event *e)
+static void send_called(struct qp_checker *c, struct object *o, const struct qp_event *e)
 {
-    struct value *v = c->call_value;
-    c->call_value = NULL;
-    if (!v || v->object != o || v->state != VALUE_GIVEN) {
-        report(c, QP_RULE_VALUE_PLACE_1, o, e, NULL, NULL);
-    } else if (e->fields[0] != QP_OK) {
-        v->state = VALUE_BACK;
-        c->expected = QP_EVENT_VALUE_RETURNED;
-    } else {
-        value_enters(o, v, e);
+    if (value_of_call(c, o, e))
         look_at_receivers(c, o, QP_RULE_CHAN_SENT_1);
-    }
 }
 
 static void try_send_called(struct qp_checker *c, struct object *o, const struct qp_event *e)
@@ -289,7 +279,7 @@ static void try_send_called(struct qp_checker *c, struct object *o, const struct
                                                         : QP_RULE_CHAN_TRY_1,
                o, e, o->waiting.first ? &o->waiting.first->since : NULL, o->closed ? &o->closed_by : NULL);
     else
-        value_of_call(c, o, e);
+        send_called(c, o, e);
 }
 
 static void permit_send_called(struct qp_checker *c, struct object *o, const struct qp_event *e)
@@ -305,7 +295,7 @@ static void permit_send_called(struct qp_checker *c, struct object *o, const str
         hold->used = true;
         o->reserved--;
     }
-    value_of_call(c, o, e);
+    send_called(c, o, e);
 }
 
 static void try_recv_called(struct qp_checker *c, struct object *o, const struct qp_event *e)

@@ -96,6 +96,8 @@ void check_woken(struct qp_checker *c, const struct qp_event *e)
         const struct task *task = table_find(&c->task_table, f->task);
         next = f->next_able;
         f->checked = true;
+        if (f->able_rule == QP_RULE_TIME_CLOCK_3 && c->closing)
+            continue; /* a timer that is due may come after the task that ended the run */
         if (!task || task->queued || task->running || task->unwinding || task->ended || !is_awaited(task, f) ||
             (f->object && f->object->spoilt))
             continue;
@@ -172,6 +174,7 @@ void forget_future(struct qp_checker *c, struct future *f)
     barrier_forget(c, f);
     leave_task(c, f);
     leave_object(c, f);
+    empty_scope(&f->scope);
     if (f->value)
         f->value->future = NULL;
     table_remove(&c->future_table, f->id);

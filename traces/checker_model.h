@@ -131,9 +131,10 @@ enum stage { NEW, WAITING, GRANTED, REFUSED };
 
 /* The participants of a barrier's generation. */
 struct generation {
-    struct future *first, *last; /* those that have not crossed, by next_of_generation */
-    uint64_t members;            /* futures that point here */
-    bool withdrawals;
+    struct generation *prev, *next; /* of all there are */
+    struct table told;              /* slots, each + 1, of those who crossed */
+    uint64_t members;               /* futures that point here */
+    bool is_current, withdrawals;
 };
 
 struct queue {
@@ -161,7 +162,6 @@ struct future {
     struct timed timed; /* its deadline is the latest that it may be */
     uint64_t wanted, got, slot, crossed;
     struct generation *generation;
-    struct future *prev_of_generation, *next_of_generation;
     struct task *target;
     uint64_t target_id, joined; /* of a join; the value that came out in this poll, 0: none */
     struct value *value;
@@ -178,7 +178,7 @@ struct task {
     bool queued, running, started, aborted, unwinding, ended, spoilt;
     bool handle, by_task; /* the handle is out; a task spawned it */
     bool injected;        /* the abort that was just asked for came from a choice */
-    enum { WORK_NONE, WORK_QUEUED, WORK_STARTED, WORK_FINISHED } work;
+    enum { WORK_NONE, WORK_QUEUED, WORK_STARTED, WORK_DUE, WORK_FINISHED } work;
     struct timed timed; /* when blocking work that has started is over */
     struct task *prev_aborted, *next_aborted;
     struct future *awaits;    /* while it is suspended */
@@ -187,6 +187,10 @@ struct task {
     uint64_t woken_step;
     struct queue joiners;
     struct scope scope;
+    const struct owned *looked_at; /* while a cycle is looked for */
+    struct task *came_from;
+    uint8_t mark;
+    bool looked;
     struct qp_event since; /* its abort, suspension or end */
     char name[32];
 };
@@ -195,7 +199,7 @@ struct object {
     uint64_t id, capacity;
     enum kind kind;
     bool spoilt, closed, used, full, promised, writer, has_sender, has_receiver;
-    uint64_t senders, receivers, reserved, buffered, readers, available, refunds;
+    uint64_t senders, receivers, reserved, buffered, readers, available;
     uint64_t references; /* futures that point here */
     struct queue waiting, receiving;
     struct value *first, *last; /* buffered; or the one value of a lock or a one-shot */
@@ -227,11 +231,12 @@ struct qp_checker {
     struct task *first_task, *last_task, *running, *first_aborted;
     size_t alive; /* tasks that have not ended */
     struct future *first_able;
+    struct generation *first_generation;
     struct object *call_object; /* of the call that was just answered, and what must follow it */
     int expected;               /* the kind of event that must come next; -1: any */
     uint64_t call_count, call_style, call_hold;
     struct value *call_value;
-    uint64_t seq, steps, choice_index, deferred_depth, work_queued, fair;
+    uint64_t seq, steps, choice_index, deferred_depth, work_queued, work_due, fair;
     uint64_t last_choice_seq;
     bool choice_made, spurious, disordered;
     int64_t now_ns;
@@ -256,6 +261,7 @@ void report(struct qp_checker *c, enum qp_rule_id rule, struct object *object, c
 void report_text(struct qp_checker *c, enum qp_rule_id rule, const char *text, const struct qp_event *event,
                  const struct qp_event *other);
 struct qp_print;
+void describe_label(struct qp_print *print, const struct object *object);
 void describe_object(struct qp_print *print, const struct object *object);
 void describe_task(struct qp_print *print, const struct task *task);
 void describe_future(struct qp_print *print, const struct future *future);
@@ -351,6 +357,8 @@ void semaphore_add(struct qp_checker *c, struct object *o, uint64_t count, enum 
 void barrier_answer(struct qp_checker *c, struct future *f, const struct qp_event *e, uint64_t status);
 void barrier_cancelled(struct qp_checker *c, struct future *f);
 void barrier_forget(struct qp_checker *c, struct future *f);
+void barrier_gone(struct qp_checker *c, struct object *o);
+void barriers_reset(struct qp_checker *c);
 void on_barrier_crossed(struct qp_checker *c, const struct qp_event *e);
 
 /* values, and what is held */
@@ -362,6 +370,9 @@ void on_value_set(struct qp_checker *c, const struct qp_event *e);
 void forget_value(struct qp_checker *c, struct value *value);
 void value_enters(struct object *o, struct value *value, const struct qp_event *e);
 void value_leaves(struct value *value);
+/* What a call did with its value: it entered (true), or it must come back at once, or that was a violation. */
+bool value_of_call(struct qp_checker *c, struct object *o, const struct qp_event *e);
+
 void on_hold_acquired(struct qp_checker *c, const struct qp_event *e);
 void on_hold_released(struct qp_checker *c, const struct qp_event *e);
 void on_hold_forgotten(struct qp_checker *c, const struct qp_event *e);
@@ -370,9 +381,14 @@ void on_end_created(struct qp_checker *c, const struct qp_event *e, struct objec
 void on_end_gone(struct qp_checker *c, const struct qp_event *e, struct object *o);
 void on_end_given(struct qp_checker *c, const struct qp_event *e);
 void on_deferred(struct qp_checker *c, const struct qp_event *e);
+void empty_scope(struct scope *scope);
+void objects_owned_are_nobodys(struct object *o);
+void users_code_runs(struct qp_checker *c, const struct qp_event *e);
+
+/* The function has ended: all that it owned must have been released. */
 void check_released(struct qp_checker *c, struct scope *scope, const struct qp_event *e);
 
-/* A value was given to a future or call; none: the event is a violation of its own. */
+/* The next number of its kind; false: the event is a violation of its own. */
 bool new_number(struct qp_checker *c, struct table *table, uint64_t id, const struct qp_event *e);
 
 /* tasks and time */

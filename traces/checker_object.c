@@ -1,6 +1,5 @@
 /* Objects: their creation, name, close and end, and who of the families judges a call or an answer. No state. */
 #include "traces/checker_model.h"
-#include <stdlib.h>
 #include <string.h>
 
 static enum kind kind_of(const char *text)
@@ -90,9 +89,8 @@ static void destroyed(struct qp_checker *c, const struct qp_event *e)
         value_leaves(o->first);
     if (c->call_object == o)
         c->call_object = NULL;
-    free(o->freed);
-    o->freed = NULL;
-    o->freed_room = o->freed_count = 0;
+    objects_owned_are_nobodys(o);
+    barrier_gone(c, o);
     table_remove(&c->object_table, o->id);
     object_unreferenced(c, o);
 }
@@ -222,9 +220,11 @@ void on_called(struct qp_checker *c, const struct qp_event *e)
         return;
     if (!fits(o->kind, op) || op < OP_TRY_SEND)
         report(c, QP_RULE_TRACE_OBJECT_1, NULL, e, &o->made, NULL);
-    else if (!o->spoilt)
-        called(c, o, op, e);
     c->call_object = o;
+    if (!o->spoilt)
+        called(c, o, op, e);
+    if (o->spoilt)
+        c->call_value = NULL;
 }
 
 void leaf_answer(struct qp_checker *c, struct future *f, const struct qp_event *e, uint64_t status)
@@ -232,6 +232,10 @@ void leaf_answer(struct qp_checker *c, struct future *f, const struct qp_event *
     if (!fits(f->object->kind, (enum op)f->op)) {
         if (f->object->kind != KIND_OTHER)
             report(c, QP_RULE_TRACE_OBJECT_1, NULL, e, &f->object->made, NULL);
+        return;
+    }
+    if (status != QP_OK && f->hold) {
+        report(c, QP_RULE_HOLD_PLACE_1, f->object, e, &f->since, NULL);
         return;
     }
     switch (f->object->kind) {

@@ -129,7 +129,7 @@ static const char *kind_name(enum kind kind)
     return names[kind];
 }
 
-static void describe_label(struct qp_print *print, const struct object *object)
+void describe_label(struct qp_print *print, const struct object *object)
 {
     qp_print_format(print, "%s %" PRIu64, kind_name(object->kind), object->id);
     if (*object->name)

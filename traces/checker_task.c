@@ -139,6 +139,7 @@ void task_unreferenced(struct qp_checker *c, struct task *task)
         task->result->task = NULL;
     heap_remove(c, &task->timed);
     leave_aborted(c, task);
+    empty_scope(&task->scope);
     *(task->prev ? &task->prev->next : &c->first_task) = task->next;
     *(task->next ? &task->next->prev : &c->last_task) = task->prev;
     if (c->running == task)
@@ -179,6 +180,7 @@ static void polled(struct qp_checker *c, const struct qp_event *e)
     if (task->queued)
         ready_take(c, task, e);
     c->spurious = false;
+    c->deferred_depth = 0;
     c->steps++;
     leave_frames(c);
     c->running = task;
@@ -455,10 +457,10 @@ static void ended(struct qp_checker *c, const struct qp_event *e)
 
 void on_closing(struct qp_checker *c, const struct qp_event *e)
 {
+    c->closing = true;
     if (!c->depth && !c->deadlocked && !c->aborted_run)
         check_woken(c, e);
     leave_frames(c);
-    c->closing = true;
     c->running = NULL;
     c->deferred_depth = 0;
 }
@@ -528,18 +530,23 @@ static void work_started(struct qp_checker *c, struct task *task, const struct q
 static void work_lasts(struct qp_checker *c, struct task *task, const struct qp_event *e)
 {
     int64_t over_ns = deadline(task->timed.deadline_ns, (int64_t)e->fields[1]);
-    if (task->work != WORK_STARTED || !task->timed.place)
+    if (task->work == WORK_DUE)
+        c->work_due--;
+    else if (task->work != WORK_STARTED)
         return;
+    task->work = WORK_STARTED;
     heap_remove(c, &task->timed);
     heap_add(c, &task->timed, over_ns);
 }
 
 static void work_finished(struct qp_checker *c, struct task *task, const struct qp_event *e)
 {
-    if (task->work != WORK_STARTED)
+    if (task->work != WORK_STARTED && task->work != WORK_DUE)
         report(c, QP_RULE_BLOCK_START_1, NULL, e, &task->since, NULL);
     if (task->work == WORK_QUEUED)
         c->work_queued--;
+    if (task->work == WORK_DUE)
+        c->work_due--;
     heap_remove(c, &task->timed);
     task->work = WORK_FINISHED;
 }

@@ -1,7 +1,7 @@
 /*
  * Time: the clock, the deadlines that somebody waits for, sleep; and what must be so when nothing can run.
  *
- * State: a heap of deadlines, the earliest first. A poll may take time where the clock is real: a deadline made in it
+ * State: a heap of deadlines that are not over, the earliest first. A poll may take time where the clock is real: a deadline made in it
  * is not before the poll began plus the duration, nor after the poll ended plus the duration.
  */
 #include "traces/checker_model.h"
@@ -99,7 +99,7 @@ bool may_be_due(const struct future *f, const struct qp_event *e)
 
 bool must_be_due(const struct future *f)
 {
-    return f->asked && f->polled && f->timed.place && f->timed.deadline_ns <= f->poll_ns;
+    return f->asked && f->polled && f->timed.deadline_ns <= f->poll_ns;
 }
 
 void sleep_answer(struct qp_checker *c, struct future *f, const struct qp_event *e, uint64_t status)
@@ -136,6 +136,21 @@ static const struct qp_event *since(const struct timed *timed)
     return timed->future ? &timed->future->since : &timed->task->since;
 }
 
+/* Deadlines that are over now: who waits for one can go on, and work must be finished before time goes on. */
+static void leave_heap(struct qp_checker *c, int64_t now_ns)
+{
+    while (c->heap_count && c->heap[0]->deadline_ns <= now_ns) {
+        struct timed *timed = c->heap[0];
+        heap_remove(c, timed);
+        if (timed->future) {
+            make_able(c, timed->future, QP_RULE_TIME_CLOCK_3);
+        } else {
+            timed->task->work = WORK_DUE;
+            c->work_due++;
+        }
+    }
+}
+
 static void advanced(struct qp_checker *c, const struct qp_event *e)
 {
     int64_t to_ns = (int64_t)e->fields[0];
@@ -146,10 +161,11 @@ static void advanced(struct qp_checker *c, const struct qp_event *e)
         report(c, QP_RULE_TIME_CLOCK_1, NULL, e, NULL, NULL);
     if (c->running || (!c->disordered && c->ready_end != c->ready_first))
         report(c, QP_RULE_TIME_CLOCK_2, NULL, e, c->running ? &c->running->since : NULL, NULL);
-    if (c->work_queued)
+    if (c->work_queued || c->work_due)
         report(c, QP_RULE_BLOCK_CLOCK_1, NULL, e, NULL, NULL);
     if (first && first->deadline_ns < to_ns)
         report(c, first->task ? QP_RULE_BLOCK_CLOCK_1 : QP_RULE_TIME_CLOCK_3, NULL, e, since(first), NULL);
+    leave_heap(c, to_ns);
 }
 
 /* ---- a deadlock ---- */
@@ -161,7 +177,7 @@ static void declared_deadlock(struct qp_checker *c, const struct qp_event *e)
     check_aborted(c, e);
     if (c->violation_count != before || c->deaf)
         return;
-    if (c->heap_count || c->work_queued || (!c->disordered && c->ready_end != c->ready_first)) {
+    if (c->heap_count || c->work_queued || c->work_due || (!c->disordered && c->ready_end != c->ready_first)) {
         report(c, QP_RULE_PROGRESS_DEADLOCK_2, NULL, e, c->heap_count ? since(c->heap[0]) : NULL, NULL);
         return;
     }
