@@ -153,12 +153,12 @@ hunt_one_by_one() { # QUIPU SEEDS
 
 # The traces of one seed, as one number: whether a mutant makes any difference in the catalogue.
 traces() { # QUIPU
-    rm -rf "$tree/traces"
-    mkdir "$tree/traces"
-    (cd "$tree/traces" && timeout -k 1 60 "$1" run --all --seed 0 --cancel each --out . --every --quiet) \
+    rm -rf "$tree/recorded"
+    mkdir "$tree/recorded"
+    (cd "$tree/recorded" && timeout -k 1 60 "$1" run --all --seed 0 --cancel each --out . --every --quiet) \
         >/dev/null 2>&1 || true
-    find "$tree/traces" -name '*.jsonl' | LC_ALL=C sort | xargs cat | cksum
-    rm -rf "$tree/traces"
+    find "$tree/recorded" -name '*.jsonl' | LC_ALL=C sort | xargs cat | cksum
+    rm -rf "$tree/recorded"
 }
 
 # ---- one mutant, one tree, all of them ----
