@@ -88,7 +88,7 @@ void qp_work_finished(struct qp_runtime *runtime, struct qp_work *work)
     struct qp_blocking *blocking = blocking_of(work);
     struct qp_task *task = &blocking->task;
     runtime->blocking--;
-    QP_EMIT(BLOCKING_FINISHED, .fields = {task->id});
+    QP_EMIT(BLOCKING_FINISHED, .fields = {task->id, blocking->panicked});
     if (blocking->returned)
         qp_task_has_result(task);
     if (blocking->panicked)

@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct command *const commands[] = {&list_command, &run_command, &replay_command, &diff_command};
+static const struct command *const commands[] = {&list_command, &run_command, &replay_command, &check_command,
+                                               &diff_command};
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
 
 int complain(const char *format, ...)
@@ -145,8 +146,14 @@ static bool parse_valued(struct arguments *arguments, const char *option, const 
         return parse_param(arguments, value);
     if (strcmp(option, "--cancel") == 0)
         return parse_cancel(arguments, value);
+    if (strcmp(option, "--explain") == 0) {
+        arguments->explain = value;
+        return true;
+    }
     if (strcmp(option, "--trace") == 0)
         return parse_text(option, value, &arguments->trace);
+    if (strcmp(option, "--junit") == 0)
+        return parse_text(option, value, &arguments->junit);
     return parse_text(option, value, &arguments->out);
 }
 

@@ -20,7 +20,7 @@ struct arguments {
     uint64_t cancel; /* the moment of the one cancellation; 0: none */
     bool has_seeds;
     uint64_t first_seed, last_seed;
-    const char *trace, *out;
+    const char *trace, *out, *junit, *explain;
     struct qp_param_value params[MOST_PARAMS]; /* names are owned */
     size_t param_count;
 };
@@ -33,7 +33,7 @@ struct command {
     int (*run)(struct arguments *arguments);
 };
 
-extern const struct command list_command, run_command, replay_command, diff_command;
+extern const struct command list_command, run_command, replay_command, check_command, diff_command;
 
 /* Prints "quipu: ..." to stderr and returns EXIT_BAD_INPUT. */
 int complain(const char *format, ...) QP_PRINTF(1, 2);

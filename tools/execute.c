@@ -121,6 +121,7 @@ struct qp_trace_meta trace_meta(const struct qp_scenario_run *run, uint64_t seed
         .report = result->report,
         .time_ns = result->time_ns,
         .steps = result->steps,
+        .expected = run ? expected_outcome(run) : QP_OK,
     };
     return meta;
 }

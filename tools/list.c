@@ -1,9 +1,9 @@
 /* `quipu list`: the scenarios of this program, for people and for machines. */
 #include "tools/command.h"
+#include "tools/output.h"
 #include <cjson/cJSON.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static void print_params(const struct qp_scenario *scenario)
@@ -25,16 +25,6 @@ static int list_text(void)
     return EXIT_FINE;
 }
 
-/* A number that JSON readers may not represent exactly is written as a string. */
-static bool add_number(cJSON *object, const char *name, int64_t value)
-{
-    char text[32];
-    if (value > -(INT64_C(1) << 53) && value < INT64_C(1) << 53)
-        return cJSON_AddNumberToObject(object, name, (double)value) != NULL;
-    snprintf(text, sizeof text, "%" PRId64, value);
-    return cJSON_AddStringToObject(object, name, text) != NULL;
-}
-
 static bool add_scenario(cJSON *array, const struct qp_scenario *scenario)
 {
     const struct qp_scenario_param *param;
@@ -47,7 +37,7 @@ static bool add_scenario(cJSON *array, const struct qp_scenario *scenario)
         !(params = cJSON_AddObjectToObject(object, "params")))
         return false;
     for (param = qp_param_first(); param; param = param->next)
-        if (strcmp(param->scenario, scenario->name) == 0 && !add_number(params, param->name, param->value))
+        if (strcmp(param->scenario, scenario->name) == 0 && !add_json_signed(params, param->name, param->value))
             return false;
     return true;
 }
@@ -57,16 +47,12 @@ static int list_json(void)
     const struct qp_scenario *scenario = qp_scenario_first();
     cJSON *array = cJSON_CreateArray();
     bool complete = array != NULL;
-    char *text;
     for (; scenario && complete; scenario = scenario->next)
         complete = add_scenario(array, scenario);
-    text = complete ? cJSON_Print(array) : NULL;
+    if (complete)
+        return print_json(array);
     cJSON_Delete(array);
-    if (!text)
-        return complain("out of memory");
-    puts(text);
-    cJSON_free(text);
-    return EXIT_FINE;
+    return complain("out of memory");
 }
 
 static int list(struct arguments *arguments)

@@ -450,6 +450,11 @@ void qp_checker_file(struct qp_checker *c, const char *sentence)
     report_text(c, QP_RULE_TRACE_FILE_1, sentence, NULL, NULL);
 }
 
+static void header(void *context, const struct qp_trace_meta *meta)
+{
+    qp_checker_expect(context, meta->expected);
+}
+
 static void summary(void *context, const struct qp_trace_meta *meta, uint64_t digest)
 {
     (void)digest;
@@ -459,7 +464,7 @@ static void summary(void *context, const struct qp_trace_meta *meta, uint64_t di
 
 bool qp_checker_read(struct qp_checker *c, const char *path)
 {
-    struct qp_trace_handler handler = {.context = c, .event = qp_checker_event, .summary = summary};
+    struct qp_trace_handler handler = {.context = c, .header = header, .event = qp_checker_event, .summary = summary};
     char error[512];
     if (!qp_trace_read(path, &handler, error, sizeof error))
         qp_checker_file(c, error);

@@ -68,6 +68,8 @@ void compound_child_dropping(struct qp_checker *c, struct future *f, struct futu
         report(c, QP_RULE_RACE_CANCEL_1, NULL, e, &child->since, NULL);
     else if (f->op == OP_TIMEOUT_JOIN && f->polling)
         report(c, QP_RULE_TIME_TJOIN_5, NULL, e, &child->since, NULL);
+    else if (f->op == OP_JOIN_ALL && f->polling)
+        report(c, QP_RULE_JOIN_READY_1, NULL, e, &child->since, NULL);
     else if (f->op == OP_TIMEOUT && f->polling && f->asked && !may_be_due(f, e))
         report(c, QP_RULE_TIME_TIMEOUT_3, NULL, e, &f->since, NULL);
 }

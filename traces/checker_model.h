@@ -176,6 +176,7 @@ struct task {
     struct task *prev, *next; /* in order of spawning */
     uint64_t style, status;
     bool queued, running, started, aborted, unwinding, ended, spoilt;
+    bool panicked;        /* its blocking work did */
     bool handle, by_task; /* the handle is out; a task spawned it */
     bool injected;        /* the abort that was just asked for came from a choice */
     enum { WORK_NONE, WORK_QUEUED, WORK_STARTED, WORK_DUE, WORK_FINISHED } work;

@@ -366,8 +366,10 @@ static enum qp_rule_id rule_of_end(const struct qp_checker *c, const struct task
         return QP_RULE_TASK_END_1;
     if (status == QP_CANCELLED)
         return rule_of_cancellation(c, task);
+    if (task->style == TASK_BLOCKING && task->work != WORK_FINISHED)
+        return QP_RULE_BLOCK_START_1;
     if (task->style == TASK_BLOCKING)
-        return task->work == WORK_FINISHED ? QP_RULES : QP_RULE_BLOCK_START_1;
+        return task->panicked == (status == QP_PANICKED) ? QP_RULES : QP_RULE_TASK_PANIC_1;
     if (!task->running || (c->running && c->running != task))
         return status == QP_PANICKED ? QP_RULE_TASK_PANIC_1 : QP_RULE_TASK_END_1;
     return QP_RULES;
@@ -549,6 +551,7 @@ static void work_finished(struct qp_checker *c, struct task *task, const struct 
         c->work_due--;
     heap_remove(c, &task->timed);
     task->work = WORK_FINISHED;
+    task->panicked = e->fields[1] != 0;
 }
 
 void on_blocking(struct qp_checker *c, const struct qp_event *e)

@@ -34,10 +34,10 @@ struct reader {
 
 /* ---- the header ---- */
 
-enum { H_QUIPU, H_VERSION, H_LIBRARY, H_SCENARIO, H_SEED, H_STRATEGY, H_PARAMS, H_CHOICES, H_MAIN, H_KEYS };
+enum { H_QUIPU, H_VERSION, H_LIBRARY, H_SCENARIO, H_SEED, H_STRATEGY, H_PARAMS, H_CHOICES, H_MAIN, H_EXPECT, H_KEYS };
 
 static const char *const header_names[] = {"quipu",    "version", "library", "scenario", "seed",
-                                           "strategy", "params",  "choices", "main"};
+                                           "strategy", "params",  "choices", "main",    "expect"};
 static const struct qp_keys header_keys = {header_names, H_KEYS, (1U << H_MAIN) - 1, "the header"};
 
 static bool take_magic(struct reader *reader, const struct qp_place *place)
@@ -109,6 +109,28 @@ static bool take_choices(struct reader *reader, const struct qp_place *place, st
     return true;
 }
 
+/* Whether a name is another one in lower case. */
+static bool is_lower(const char *lower, const char *name)
+{
+    while (*name && *lower == (*name >= 'A' && *name <= 'Z' ? *name - 'A' + 'a' : *name)) {
+        lower++;
+        name++;
+    }
+    return !*lower && !*name;
+}
+
+static bool take_outcome(struct reader *reader, const struct qp_place *place, enum qp_status *outcome)
+{
+    const char *name;
+    if (cJSON_IsString(qp_place_item(place)))
+        for (unsigned i = 0; (name = qp_outcome_name(i)); i++)
+            if (is_lower(qp_place_item(place)->valuestring, name)) {
+                *outcome = (enum qp_status)i;
+                return true;
+            }
+    return qp_value_fail_type(&reader->line, place, "the name of an outcome");
+}
+
 static bool take_header_member(void *context, const struct qp_place *place, size_t index, void *out)
 {
     struct reader *reader = context;
@@ -130,8 +152,10 @@ static bool take_header_member(void *context, const struct qp_place *place, size
         return take_params(reader, place, meta);
     case H_CHOICES:
         return take_choices(reader, place, meta);
-    default:
+    case H_MAIN:
         return qp_value_name(&reader->line, place, &meta->main);
+    default:
+        return take_outcome(reader, place, &meta->expected);
     }
 }
 
@@ -306,28 +330,6 @@ static bool take_digest(struct reader *reader, const struct qp_place *place)
         return true;
     snprintf(expected, sizeof expected, "\"%s\", which the events have", digest);
     return qp_value_fail_type(&reader->line, place, expected);
-}
-
-/* Whether a name is another one in lower case. */
-static bool is_lower(const char *lower, const char *name)
-{
-    while (*name && *lower == (*name >= 'A' && *name <= 'Z' ? *name - 'A' + 'a' : *name)) {
-        lower++;
-        name++;
-    }
-    return !*lower && !*name;
-}
-
-static bool take_outcome(struct reader *reader, const struct qp_place *place, enum qp_status *outcome)
-{
-    const char *name;
-    if (cJSON_IsString(qp_place_item(place)))
-        for (unsigned i = 0; (name = qp_outcome_name(i)); i++)
-            if (is_lower(qp_place_item(place)->valuestring, name)) {
-                *outcome = (enum qp_status)i;
-                return true;
-            }
-    return qp_value_fail_type(&reader->line, place, "the name of an outcome");
 }
 
 static bool take_report(struct reader *reader, const struct qp_place *place, const char **report)

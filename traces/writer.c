@@ -205,10 +205,18 @@ static void add_params(struct qp_trace_writer *writer, cJSON *root, const struct
     }
 }
 
+static void lower(char *to, size_t size, const char *name)
+{
+    size_t i = 0;
+    for (; name[i] && i + 1 < size; i++)
+        to[i] = (char)(name[i] >= 'A' && name[i] <= 'Z' ? name[i] - 'A' + 'a' : name[i]);
+    to[i] = '\0';
+}
+
 static void put_header(struct qp_trace_writer *writer, const struct qp_trace_meta *meta, const char *choices)
 {
     size_t size = HEADER_TEXTS + strlen(choices) + SLACK;
-    char *buffer = malloc(size + 1);
+    char *buffer = malloc(size + 1), expected[64];
     if (!buffer) {
         fail_memory(writer);
         return;
@@ -224,6 +232,10 @@ static void put_header(struct qp_trace_writer *writer, const struct qp_trace_met
     add(&writer->line, root, "choices", cJSON_Raw, choices);
     if (meta->main)
         add_name(writer, root, "main", meta->main);
+    if (meta->expected != QP_OK && qp_outcome_name((uint64_t)meta->expected)) {
+        lower(expected, sizeof expected, qp_outcome_name((uint64_t)meta->expected));
+        add_name(writer, root, "expect", expected);
+    }
     put_line(writer, buffer, size, QP_TRACE_HEADER_MOST);
     free(buffer);
 }
@@ -308,14 +320,6 @@ void qp_trace_writer_event(void *context, const struct qp_event *event)
 }
 
 /* ---- the summary ---- */
-
-static void lower(char *to, size_t size, const char *name)
-{
-    size_t i = 0;
-    for (; name[i] && i + 1 < size; i++)
-        to[i] = (char)(name[i] >= 'A' && name[i] <= 'Z' ? name[i] - 'A' + 'a' : name[i]);
-    to[i] = '\0';
-}
 
 static void write_summary(struct qp_trace_writer *writer, const struct qp_trace_meta *meta)
 {
