@@ -13,7 +13,7 @@
 
 enum { RUNS = 11 };
 
-static const struct benchmark *const files[] = {simulation_benchmarks};
+static const struct benchmark *const files[] = {simulation_benchmarks, checking_benchmarks};
 
 struct figures {
     double median, minimum; /* ns per operation */
@@ -48,12 +48,12 @@ static int by_value(const void *a, const void *b)
 static struct figures measure(const struct benchmark *benchmark)
 {
     double each[RUNS];
-    uint64_t count = 1;
+    uint64_t count = 1, batch = benchmark->batch ? benchmark->batch() : 1;
     int i;
     while (timed(benchmark, count) < 1e8)
         count *= 2;
     for (i = 0; i < RUNS; i++)
-        each[i] = timed(benchmark, count) / (double)count;
+        each[i] = timed(benchmark, count) / (double)(count * batch);
     qsort(each, RUNS, sizeof each[0], by_value);
     return (struct figures){each[RUNS / 2], each[0]};
 }

@@ -3,7 +3,7 @@
  * without a record, digested, and recorded.
  */
 #include "bench/bench.h"
-#include "sim/sim.h"
+#include "bench/programs.h"
 #include "traces/digest.h"
 #include "traces/recorder.h"
 #include <quipu/quipu.h>
@@ -45,7 +45,7 @@ static void consume(void *arg)
     QP_ASSERT(count == 4);
 }
 
-static void channel(void *arg)
+void program_channel(void *arg)
 {
     struct qp_sender *first, *second;
     struct qp_receiver *receiver;
@@ -93,7 +93,7 @@ static void three_lockers(void *arg)
 
 /* ---- running them ---- */
 
-static void run(uint64_t count, qp_async_fn program, qp_event_fn event, void *context)
+void run_program(uint64_t count, qp_async_fn program, qp_event_fn event, void *context)
 {
     static struct qp_sim_result result;
     struct qp_random_strategy random;
@@ -111,23 +111,23 @@ static void run(uint64_t count, qp_async_fn program, qp_event_fn event, void *co
 
 static void run_yielders(uint64_t count)
 {
-    run(count, two_yielders, NULL, NULL);
+    run_program(count, two_yielders, NULL, NULL);
 }
 
 static void run_channel(uint64_t count)
 {
-    run(count, channel, NULL, NULL);
+    run_program(count, program_channel, NULL, NULL);
 }
 
 static void run_lockers(uint64_t count)
 {
-    run(count, three_lockers, NULL, NULL);
+    run_program(count, three_lockers, NULL, NULL);
 }
 
 static void run_channel_digested(uint64_t count)
 {
     struct qp_digest digest = {0};
-    run(count, channel, qp_digest_event, &digest);
+    run_program(count, program_channel, qp_digest_event, &digest);
 }
 
 static struct qp_recorder *recorder;
@@ -143,14 +143,14 @@ static void run_channel_recorded(uint64_t count)
 {
     if (!recorder && !(recorder = qp_recorder_create(0)))
         bench_fail("out of memory");
-    run(count, channel, record, recorder);
+    run_program(count, program_channel, record, recorder);
 }
 
 const struct benchmark simulation_benchmarks[] = {
-    {"sim: 2 tasks of 3 yields", "execution", run_yielders},
-    {"sim: 2x2 messages, capacity 1", "execution", run_channel},
-    {"sim: 3 tasks lock twice", "execution", run_lockers},
-    {"sim: 2x2 messages, recorded", "execution", run_channel_recorded},
-    {"sim: 2x2 messages, digested", "execution", run_channel_digested},
+    {"sim: 2 tasks of 3 yields", "execution", run_yielders, NULL},
+    {"sim: 2x2 messages, capacity 1", "execution", run_channel, NULL},
+    {"sim: 3 tasks lock twice", "execution", run_lockers, NULL},
+    {"sim: 2x2 messages, recorded", "execution", run_channel_recorded, NULL},
+    {"sim: 2x2 messages, digested", "execution", run_channel_digested, NULL},
     {0},
 };

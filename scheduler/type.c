@@ -1,24 +1,41 @@
 /* The types that come with the library. No state. */
-#include <inttypes.h>
 #include <quipu/type.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-static void print_int(const void *value, char *text, size_t size)
+/* Whole numbers are printed for every value that is told of: several times faster than printf does it. */
+static void print_number(uint64_t number, bool negative, char *text, size_t size)
 {
-    snprintf(text, size, "%d", *(const int *)value);
+    char digits[24], *at = digits + sizeof digits;
+    *--at = '\0';
+    do
+        *--at = (char)('0' + number % 10);
+    while ((number /= 10) > 0);
+    if (negative)
+        *--at = '-';
+    for (; size > 1 && *at; size--)
+        *text++ = *at++;
+    if (size)
+        *text = '\0';
 }
 
 static void print_int64(const void *value, char *text, size_t size)
 {
-    snprintf(text, size, "%" PRId64, *(const int64_t *)value);
+    int64_t number = *(const int64_t *)value;
+    print_number(number < 0 ? 0 - (uint64_t)number : (uint64_t)number, number < 0, text, size);
+}
+
+static void print_int(const void *value, char *text, size_t size)
+{
+    int64_t number = *(const int *)value;
+    print_int64(&number, text, size);
 }
 
 static void print_size(const void *value, char *text, size_t size)
 {
-    snprintf(text, size, "%zu", *(const size_t *)value);
+    print_number(*(const size_t *)value, false, text, size);
 }
 
 static void print_bool(const void *value, char *text, size_t size)

@@ -184,7 +184,7 @@ static enum op find_op(const char *name)
         {"available_permits", OP_AVAILABLE},
     };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        if (strcmp(all[i].name, name) == 0)
+        if (all[i].name[0] == name[0] && strcmp(all[i].name, name) == 0)
             return all[i].op;
     return OP_OTHER;
 }

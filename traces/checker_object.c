@@ -10,7 +10,7 @@ static enum kind kind_of(const char *text)
     } all[] = {{"channel", CHANNEL}, {"unbounded channel", UNBOUNDED}, {"oneshot", ONESHOT}, {"mutex", MUTEX},
                {"rwlock", RWLOCK},   {"semaphore", SEMAPHORE},         {"barrier", BARRIER}};
     for (size_t i = 0; text && i < sizeof all / sizeof *all; i++)
-        if (strcmp(all[i].name, text) == 0)
+        if (all[i].name[0] == text[0] && strcmp(all[i].name, text) == 0)
             return all[i].kind;
     return KIND_OTHER;
 }

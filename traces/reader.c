@@ -8,6 +8,7 @@
 #include "traces/reader.h"
 #include "traces/digest.h"
 #include "traces/json.h"
+#include "traces/scan.h"
 #include "traces/store.h"
 #include "traces/text.h"
 #include "traces/value.h"
@@ -29,6 +30,7 @@ struct reader {
     char input[INPUT_SIZE];
     struct qp_trace_meta meta;
     struct qp_digest digest;
+    struct qp_scan scan;
     bool ended; /* the summary was read */
 };
 
@@ -284,6 +286,13 @@ static bool take_event_member(void *context, const struct qp_place *place, size_
     }
 }
 
+static void tell(struct reader *reader, const struct qp_event *event)
+{
+    qp_digest_event(&reader->digest, event);
+    if (reader->handler->event)
+        reader->handler->event(reader->handler->context, event);
+}
+
 static bool read_event(struct reader *reader, const cJSON *kind)
 {
     struct qp_place place = {kind, NULL};
@@ -294,9 +303,17 @@ static bool read_event(struct reader *reader, const cJSON *kind)
     struct qp_keys keys = event_keys(qp_event_describe(event.kind), names);
     if (!qp_value_members(&reader->line, NULL, &keys, take_event_member, reader, &event))
         return false;
-    qp_digest_event(&reader->digest, &event);
-    if (reader->handler->event)
-        reader->handler->event(reader->handler->context, &event);
+    tell(reader, &event);
+    return true;
+}
+
+/* A line as the writer writes it; false: it is to be parsed. */
+static bool scan_event(struct reader *reader)
+{
+    struct qp_event event;
+    if (!qp_scan_event(&reader->scan, reader->line.text, reader->line.length, reader->digest.count + 1, &event))
+        return false;
+    tell(reader, &event);
     return true;
 }
 
@@ -478,6 +495,8 @@ static bool read_line(struct reader *reader)
     if (reader->line.length == 0)
         return qp_line_fail(&reader->line, 0, "expected %s, found an empty line",
                             reader->line.number == 1 ? "a header" : "an event or the summary");
+    if (reader->line.number > 1 && scan_event(reader))
+        return true;
     bool well = parse_line(reader) && (reader->line.number == 1 ? read_header(reader) : read_body(reader));
     cJSON_Delete(reader->line.root);
     reader->line.root = NULL;
@@ -520,6 +539,7 @@ static bool read_file(struct qp_trace_store *store, FILE *file, const char *name
     reader->handler = handler;
     reader->store = store;
     reader->line = (struct qp_line){.file = name, .intern = &store->intern, .error = error, .error_size = error_size};
+    qp_scan_init(&reader->scan, &store->intern);
     bool well = read_lines(reader);
     qp_budget_release(&store->budget, reader->line.text, reader->room);
     free(reader);

@@ -1,0 +1,165 @@
+/*
+ * The checker: what it adds to an execution that is told to it event by event, and how fast it judges a recorded one,
+ * from memory and from a file.
+ */
+#include "bench/bench.h"
+#include "bench/programs.h"
+#include "traces/checker.h"
+#include "traces/recorder.h"
+#include "traces/writer.h"
+#include <quipu/quipu.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* ---- online ---- */
+
+static uint64_t told;
+
+static void only_told(void *context, const struct qp_event *event)
+{
+    (void)context;
+    told += event->seq;
+}
+
+static void run_told(uint64_t count)
+{
+    run_program(count, program_channel, only_told, NULL);
+}
+
+static struct qp_checker *new_checker(void)
+{
+    struct qp_checker *checker = qp_checker_create();
+    if (!checker)
+        bench_fail("out of memory");
+    return checker;
+}
+
+static void must_hold(const struct qp_checker *checker)
+{
+    if (qp_checker_count(checker) || qp_checker_is_full(checker))
+        bench_fail("the checker found something");
+}
+
+static void check(void *context, const struct qp_event *event)
+{
+    if (event->seq == 1) {
+        qp_checker_finish(context, true);
+        must_hold(context);
+        qp_checker_reset(context);
+    }
+    qp_checker_event(context, event);
+}
+
+static void run_checked(uint64_t count)
+{
+    struct qp_checker *checker = new_checker();
+    run_program(count, program_channel, check, checker);
+    must_hold(checker);
+    qp_checker_destroy(checker);
+}
+
+/* ---- offline: one long run ---- */
+
+enum { MESSAGES = 20000 };
+
+static void produce(void *arg)
+{
+    int i;
+    for (i = 0; i < MESSAGES; i++)
+        qp_await(qp_send((struct qp_sender *)arg, &i));
+}
+
+static void long_run(void *arg)
+{
+    struct qp_sender *sender;
+    struct qp_receiver *receiver;
+    struct qp_handle producer;
+    int value;
+    (void)arg;
+    if (qp_channel_create(&qp_int, 4, &sender, &receiver) != QP_OK)
+        return;
+    producer = qp_spawn(produce, sender);
+    qp_sender_give(sender, &producer);
+    while (qp_await(qp_recv(receiver, &value)) == QP_OK)
+        continue;
+    qp_await(qp_join(&producer, NULL));
+}
+
+static struct qp_recorder *long_recording(void)
+{
+    static struct qp_recorder *recorder;
+    if (recorder)
+        return recorder;
+    recorder = qp_recorder_create(0);
+    if (!recorder)
+        bench_fail("out of memory");
+    run_program(1, long_run, qp_recorder_event, recorder);
+    return recorder;
+}
+
+/* `count` events, in as many passes over the recording as that takes. */
+static void check_from_memory(uint64_t count)
+{
+    struct qp_events events = qp_recorder_events(long_recording());
+    struct qp_checker *checker = new_checker();
+    size_t at = 0;
+    for (; count > 0; count--) {
+        qp_checker_event(checker, qp_events_at(&events, at));
+        if (++at < events.count)
+            continue;
+        qp_checker_finish(checker, true);
+        must_hold(checker);
+        qp_checker_reset(checker);
+        at = 0;
+    }
+    must_hold(checker);
+    qp_checker_destroy(checker);
+}
+
+static char path[] = "/tmp/quipu-bench-XXXXXX";
+
+static void remove_file(void)
+{
+    unlink(path);
+}
+
+/* How many events it has. */
+static uint64_t long_file(void)
+{
+    static uint64_t count;
+    struct qp_events events;
+    struct qp_trace_meta meta = {.library = "", .scenario = "long_run", .strategy = "random"};
+    char error[512];
+    int file;
+    if (count)
+        return count;
+    events = qp_recorder_events(long_recording());
+    file = mkstemp(path);
+    if (file < 0)
+        bench_fail("cannot make a file in /tmp");
+    close(file);
+    atexit(remove_file);
+    if (!qp_trace_write(path, &meta, &events, error, sizeof error))
+        bench_fail(error);
+    return count = events.count;
+}
+
+static void check_from_file(uint64_t count)
+{
+    struct qp_checker *checker = new_checker();
+    for (; count > 0; count--) {
+        qp_checker_reset(checker);
+        if (!qp_checker_read(checker, path))
+            bench_fail("the checker found something");
+    }
+    qp_checker_destroy(checker);
+}
+
+const struct benchmark checking_benchmarks[] = {
+    {"check: 2x2 messages, only told", "execution", run_told, NULL},
+    {"check: 2x2 messages, checked", "execution", run_checked, NULL},
+    {"check: a recording in memory", "event", check_from_memory, NULL},
+    {"check: a trace from its file", "event", check_from_file, long_file},
+    {0},
+};
