@@ -1,0 +1,259 @@
+/*
+ * Every rule of the checker, by a run that keeps it and one that breaks it.
+ *
+ * tests/rules.txt has for each rule the events of two runs as a difference: lines that begin with a space are in both,
+ * those with '-' only in the run that keeps the rule, those with '+' only in the one that breaks it. The rule must be
+ * the first that the second one breaks, and the first one must break none.
+ *
+ *     == CHAN-RECV-5 expect=deadlock      the rule; how the run may end; fair=8: the bound of a fair schedule
+ *       0 future.polled task=1 future=3 object=1 op=recv
+ *     - 0 future.ready task=1 future=3 object=1 op=recv status=3
+ *     + 0 future.pending task=1 future=3 object=1 op=recv
+ *     ...                                 the runs go on: what is left at their end is not judged
+ *
+ * An event is its time in ns, its kind, and its numbers by name; texts stand in quotes. `seq=+5` leaves a gap.
+ */
+#include "support.h"
+#include "traces/checker.h"
+#include "traces/events.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { MOST_EVENTS = 400, MOST_TEXTS = 8000, TEXT = 64 };
+
+struct run {
+    struct qp_event events[MOST_EVENTS];
+    size_t count;
+};
+
+struct example {
+    char rule[TEXT];
+    enum qp_status expected;
+    uint64_t fair;
+    bool goes_on;
+    struct run keeping, breaking;
+};
+
+static char texts[MOST_TEXTS][TEXT];
+static size_t text_count;
+
+/* ---- reading ---- */
+
+static const char *text_of(const char *from, size_t length)
+{
+    size_t i;
+    assert_true(length < TEXT);
+    for (i = 0; i < text_count; i++)
+        if (strlen(texts[i]) == length && memcmp(texts[i], from, length) == 0)
+            return texts[i];
+    assert_true(text_count < MOST_TEXTS);
+    memcpy(texts[text_count], from, length);
+    texts[text_count][length] = '\0';
+    return texts[text_count++];
+}
+
+static void set(struct qp_event *event, const char *line, const char *name, size_t length, const char *value)
+{
+    const struct qp_event_info *info = qp_event_describe(event->kind);
+    uint64_t number = strtoull(value, NULL, 10);
+    size_t i;
+    if (length == 4 && memcmp(name, "task", 4) == 0)
+        event->task = number;
+    else if (length == 6 && memcmp(name, "object", 6) == 0)
+        event->object = number;
+    else if (length == 6 && memcmp(name, "future", 6) == 0)
+        event->future = number;
+    else if (length == 3 && memcmp(name, "seq", 3) == 0)
+        event->seq = number;
+    else if (length == 2 && memcmp(name, "op", 2) == 0)
+        event->op = text_of(value, strcspn(value, " \n"));
+    else if (*value == '"')
+        event->text = text_of(value + 1, strcspn(value + 1, "\""));
+    else {
+        for (i = 0; i < QP_EVENT_FIELDS; i++)
+            if (strlen(info->fields[i]) == length && memcmp(name, info->fields[i], length) == 0)
+                break;
+        if (i == QP_EVENT_FIELDS)
+            fail_msg("tests/rules.txt: no such field: %s", line);
+        event->fields[i] = number;
+    }
+}
+
+static struct qp_event parse_event(const char *line)
+{
+    struct qp_event event = {0};
+    char kind[TEXT];
+    const char *at;
+    int used;
+    long long time;
+    if (sscanf(line, "%lld %63s%n", &time, kind, &used) != 2 || !qp_event_find(kind, &event.kind))
+        fail_msg("tests/rules.txt: not an event: %s", line);
+    event.time_ns = time;
+    for (at = line + used; *at == ' ';) {
+        const char *name = at + 1, *equals = strchr(name, '=');
+        assert_non_null(equals);
+        set(&event, line, name, (size_t)(equals - name), equals + 1);
+        at = equals[1] == '"' ? strchr(equals + 2, '"') + 1 : equals + 1 + strcspn(equals + 1, " \n");
+    }
+    return event;
+}
+
+static void add(struct run *run, const struct qp_event *event)
+{
+    assert_true(run->count < MOST_EVENTS);
+    run->events[run->count] = *event;
+    run->events[run->count].seq += run->count + 1;
+    run->count++;
+}
+
+static void parse_line(struct example *example, const char *line)
+{
+    struct qp_event event;
+    if (strncmp(line, "...", 3) == 0) {
+        example->goes_on = true;
+        return;
+    }
+    event = parse_event(line + 2);
+    if (line[0] != '+')
+        add(&example->keeping, &event);
+    if (line[0] != '-')
+        add(&example->breaking, &event);
+}
+
+static void begin(struct example *example, const char *line)
+{
+    const char *fair = strstr(line, "fair=");
+    memset(example, 0, sizeof *example);
+    assert_int_equal(sscanf(line, "== %63s", example->rule), 1);
+    example->expected = strstr(line, "expect=deadlock") ? QP_DEADLOCK : QP_OK;
+    example->fair = fair ? strtoull(fair + 5, NULL, 10) : 0;
+}
+
+/* ---- judging ---- */
+
+static void judge(struct qp_checker *checker, const struct example *example, const struct run *run)
+{
+    size_t i;
+    qp_checker_reset(checker);
+    qp_checker_expect(checker, example->expected);
+    qp_checker_fair(checker, example->fair);
+    for (i = 0; i < run->count; i++)
+        qp_checker_event(checker, &run->events[i]);
+    qp_checker_finish(checker, !example->goes_on);
+    assert_false(qp_checker_is_full(checker));
+}
+
+static void check(struct qp_checker *checker, const struct example *example)
+{
+    char text[8192];
+    judge(checker, example, &example->keeping);
+    if (qp_checker_count(checker)) {
+        qp_checker_print(qp_checker_at(checker, 0), text, sizeof text);
+        fail_msg("the run that keeps %s breaks a rule:\n%s", example->rule, text);
+    }
+    judge(checker, example, &example->breaking);
+    if (!qp_checker_count(checker))
+        fail_msg("the run that breaks %s breaks nothing", example->rule);
+    qp_checker_print(qp_checker_at(checker, 0), text, sizeof text);
+    if (strcmp(qp_checker_at(checker, 0)->rule->identifier, example->rule) != 0)
+        fail_msg("the run that breaks %s breaks another rule first:\n%s", example->rule, text);
+    assert_memory_equal(text, example->rule, strlen(example->rule));
+}
+
+static size_t seen[QP_RULES];
+
+static void note(const char *identifier)
+{
+    const struct qp_rule *rule = qp_rule_find(identifier);
+    if (!rule)
+        fail_msg("tests/rules.txt has a rule that the checker does not: %s", identifier);
+    seen[rule - qp_rule_at(0)]++;
+}
+
+static void every_example(void **state)
+{
+    static struct example example;
+    char line[1024];
+    FILE *file = fopen("tests/rules.txt", "r"); /* tests run at the top of the checkout */
+    struct qp_checker *checker = qp_checker_create();
+    bool any = false;
+    (void)state;
+    assert_non_null(file);
+    assert_non_null(checker);
+    while (fgets(line, sizeof line, file)) {
+        if (strncmp(line, "==", 2) == 0) {
+            if (any)
+                check(checker, &example);
+            begin(&example, line);
+            note(example.rule);
+            any = true;
+        } else if (*line != '\n' && *line != '#') {
+            parse_line(&example, line);
+        }
+    }
+    assert_true(any);
+    check(checker, &example);
+    fclose(file);
+    qp_checker_destroy(checker);
+}
+
+/* A file's own rule: what is wrong with it is the reader's to say. */
+static void a_file_that_is_cut_off(void **state)
+{
+    char path[] = "/tmp/quipu-rules-XXXXXX";
+    int file = mkstemp(path);
+    struct qp_checker *checker = qp_checker_create();
+    (void)state;
+    assert_true(file >= 0);
+    assert_non_null(checker);
+    close(file);
+    assert_false(qp_checker_read(checker, path));
+    assert_string_equal(qp_checker_at(checker, 0)->rule->identifier, "TRACE-FILE-1");
+    note("TRACE-FILE-1");
+    remove(path);
+    qp_checker_destroy(checker);
+}
+
+static void every_rule_has_an_example(void **state)
+{
+    size_t i;
+    (void)state;
+    for (i = 0; i < QP_RULES; i++)
+        if (!seen[i])
+            fail_msg("no run in tests/rules.txt breaks %s", qp_rule_at(i)->identifier);
+}
+
+/* The first violations stay as they are, whatever follows; after a reset there are none. */
+static void many_violations(void **state)
+{
+    struct qp_checker *checker = qp_checker_create();
+    struct qp_event event = {.kind = QP_EVENT_TASK_ASKED, .fields = {7, 1}};
+    size_t i;
+    (void)state;
+    assert_non_null(checker);
+    for (i = 0; i < 2000; i++) {
+        event.seq = i + 1;
+        qp_checker_event(checker, &event);
+    }
+    assert_true(qp_checker_count(checker) < 1100);
+    for (i = 0; i < QP_VIOLATIONS_KEPT; i++)
+        assert_int_equal(qp_checker_at(checker, i)->events[0].seq, i + 1);
+    assert_null(qp_checker_at(checker, QP_VIOLATIONS_KEPT));
+    qp_checker_reset(checker);
+    assert_int_equal(qp_checker_count(checker), 0);
+    assert_int_equal(qp_checker_live(checker), 0);
+    qp_checker_destroy(checker);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_example),
+        cmocka_unit_test(a_file_that_is_cut_off),
+        cmocka_unit_test(every_rule_has_an_example),
+        cmocka_unit_test(many_violations),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
