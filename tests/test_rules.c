@@ -247,6 +247,68 @@ static void many_violations(void **state)
     qp_checker_destroy(checker);
 }
 
+/* ---- memory ---- */
+
+struct watched {
+    struct qp_checker *checker;
+    uint64_t events;
+    size_t most_live;
+};
+
+static void watch(void *context, const struct qp_event *event)
+{
+    struct watched *self = context;
+    size_t live;
+    qp_checker_event(self->checker, event);
+    live = qp_checker_live(self->checker);
+    self->events++;
+    self->most_live = live > self->most_live ? live : self->most_live;
+}
+
+static void produce(void *arg)
+{
+    int i;
+    for (i = 0; i < 20000; i++)
+        qp_await(qp_send((struct qp_sender *)arg, &i));
+}
+
+static void long_program(void *arg)
+{
+    struct qp_sender *sender;
+    struct qp_receiver *receiver;
+    struct qp_handle producer;
+    int value;
+    (void)arg;
+    QP_ASSERT_EQ(qp_channel_create(&qp_int, 4, &sender, &receiver), QP_OK);
+    producer = qp_spawn(produce, sender);
+    qp_sender_give(sender, &producer);
+    while (qp_await(qp_recv(receiver, &value)) == QP_OK)
+        continue;
+    QP_ASSERT_EQ(qp_await(qp_join(&producer, NULL)), QP_OK);
+}
+
+/* What the checker keeps grows with what is live, and not with the length of the run. */
+static void memory_of_a_long_run(void **state)
+{
+    struct watched watched = {.checker = qp_checker_create()};
+    struct qp_random_strategy random;
+    struct qp_sim_config config = {.strategy = &random.strategy, .event = watch, .event_context = &watched};
+    static struct qp_sim_result result;
+    struct qp_sim sim;
+    (void)state;
+    assert_non_null(watched.checker);
+    qp_random_strategy_init(&random);
+    qp_sim_init(&sim);
+    qp_sim_run(&sim, &config, long_program, NULL, &result);
+    qp_sim_end(&sim);
+    qp_checker_finish(watched.checker, true);
+    assert_int_equal(result.outcome, QP_OK);
+    assert_int_equal(qp_checker_count(watched.checker), 0);
+    assert_true(watched.events > 200000);
+    assert_true(watched.most_live < 24);
+    qp_checker_destroy(watched.checker);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -254,6 +316,7 @@ int main(void)
         cmocka_unit_test(a_file_that_is_cut_off),
         cmocka_unit_test(every_rule_has_an_example),
         cmocka_unit_test(many_violations),
+        cmocka_unit_test(memory_of_a_long_run),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
