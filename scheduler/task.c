@@ -561,7 +561,8 @@ enum qp_status qp_join_poll(struct qp_join_future *self, struct qp_waker *waker)
     struct qp_task *task = self->task;
     enum qp_status status;
     if (self->future.state == QP_FUTURE_NEW)
-        QP_EMIT(FUTURE_ASKED, .future = self->future.id, .op = "join", .fields = {0, 0, task->id});
+        QP_EMIT(FUTURE_ASKED, .future = self->future.id, .op = "join",
+                .fields = {0, self->result != NULL, task->id});
     if (!(task->flags & QP_TASK_ENDED)) {
         task->joiner = waker;
         return QP_PENDING;
@@ -569,7 +570,8 @@ enum qp_status qp_join_poll(struct qp_join_future *self, struct qp_waker *waker)
     status = (enum qp_status)task->status;
     if (QP_UNLIKELY(status != QP_OK))
         join_message(task);
-    QP_EMIT(TASK_JOINED, .fields = {task->id, (uint64_t)status, task->flags & QP_TASK_RESULT ? task->result_id : 0});
+    QP_EMIT(TASK_JOINED, .fields = {task->id, (uint64_t)status,
+                                    self->result && task->flags & QP_TASK_RESULT ? task->result_id : 0});
     if (self->result && task->flags & QP_TASK_RESULT) {
         memcpy(self->result, task->result, task->result_type->size);
         task->flags &= (uint16_t)~QP_TASK_RESULT;

@@ -279,12 +279,12 @@ static void joined(struct qp_checker *c, const struct qp_event *e)
         report(c, QP_RULE_TASK_JOIN_2, NULL, e, &task->since, NULL);
     else if (task->status != e->fields[1])
         report(c, QP_RULE_TASK_JOIN_1, NULL, e, &task->since, NULL);
-    else if (e->fields[2] != (task->result ? task->result->id : 0))
+    else if (e->fields[2] != (task->result && f->wanted ? task->result->id : 0))
         report(c, QP_RULE_TASK_JOIN_4, NULL, e, task->result ? &task->result->since : &task->since, NULL);
     f->told = true;
     f->won_status = e->fields[1];
     f->joined = e->fields[2];
-    if (task->result)
+    if (task->result && e->fields[2])
         task->result->state = VALUE_LEAVING;
     task->handle = false;
     task_unreferenced(c, task);

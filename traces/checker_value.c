@@ -172,7 +172,7 @@ static bool is_held(const struct object *o)
 static bool result_may_go(const struct value *v)
 {
     const struct task *task = v->task;
-    if (v->state == VALUE_LEAVING || (v->state == VALUE_RESULT && !task))
+    if (v->state == VALUE_RESULT && !task)
         return true;
     return v->state == VALUE_RESULT && (task->running || (task->unwinding && task->status != QP_OK));
 }
@@ -195,6 +195,8 @@ static enum qp_rule_id rule_of_drop(const struct value *v, uint64_t reason)
     case QP_DROP_OBJECT:
         return v->state == VALUE_LOCKED && o && !is_held(o) ? QP_RULES : QP_RULE_VALUE_REASON_1;
     case QP_DROP_RESULT:
+        if (v->state == VALUE_LEAVING)
+            return QP_RULE_TASK_JOIN_4; /* a join was about to give it */
         return result_may_go(v) ? QP_RULES : QP_RULE_VALUE_REASON_1;
     default:
         return QP_RULE_TRACE_KIND_1;

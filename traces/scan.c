@@ -35,7 +35,7 @@ static bool find_kind(const struct qp_scan *scan, const char *name, size_t lengt
 {
     for (size_t place = hash_of(name, length); scan->kinds[place]; place = (place + 1) & 255) {
         const char *known = qp_event_describe((enum qp_event_kind)(scan->kinds[place] - 1))->name;
-        if (memcmp(known, name, length) == 0 && known[length] == '\0') {
+        if (strlen(known) == length && memcmp(known, name, length) == 0) {
             *kind = (enum qp_event_kind)(scan->kinds[place] - 1);
             return true;
         }
