@@ -97,7 +97,8 @@ static struct qp_handle spawn_arriving(struct participant *self, struct qp_barri
     return handle;
 }
 
-QP_SCENARIO(barrier_last_does_not_wait, "the arrival that completes a generation goes on at once, before the others run")
+QP_SCENARIO(barrier_last_does_not_wait,
+            "the arrival that completes a generation goes on at once, before the others run")
 {
     struct participant others[2];
     struct qp_barrier *barrier = new_barrier(3);
@@ -128,7 +129,8 @@ QP_SCENARIO(barrier_next_generation, "an arrival beyond the last is the first of
     QP_ASSERT_EQ(self[2].slot + self[3].slot, 1);
 }
 
-QP_SCENARIO(barrier_withdrawn, "who is cancelled no longer counts, and the rest wait for others, who get the free slots")
+QP_SCENARIO(barrier_withdrawn,
+            "who is cancelled no longer counts, and the rest wait for others, who get the free slots")
 {
     struct participant self[5];
     struct qp_barrier *barrier = new_barrier(4);
@@ -154,7 +156,8 @@ QP_SCENARIO(barrier_withdrawn, "who is cancelled no longer counts, and the rest 
     QP_ASSERT_EQ(slot, 3);
 }
 
-QP_SCENARIO(barrier_released_and_cancelled, "who is cancelled when its generation was released has crossed all the same")
+QP_SCENARIO(barrier_released_and_cancelled,
+            "who is cancelled when its generation was released has crossed all the same")
 {
     struct participant self[4];
     struct qp_barrier *barrier = new_barrier(2);
@@ -207,7 +210,8 @@ static void meet_in_time(void *arg)
     }
 }
 
-QP_SCENARIO(barrier_cancelled_whenever, "timeouts tied with arrivals, and an abort at any time: the count is right at last")
+QP_SCENARIO(barrier_cancelled_whenever,
+            "timeouts tied with arrivals, and an abort at any time: the count is right at last")
 {
     struct meeting self = {.barrier = new_barrier(3), .participants = 3};
     struct participant last[2];

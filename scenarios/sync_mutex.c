@@ -181,7 +181,8 @@ static void lock_in_time(void *arg)
     }
 }
 
-QP_SCENARIO(mutex_cancelled_whenever, "timeouts tied with releases, and an abort at any time: the mutex is free at last")
+QP_SCENARIO(mutex_cancelled_whenever,
+            "timeouts tied with releases, and an abort at any time: the mutex is free at last")
 {
     struct qp_mutex *mutex = new_mutex(0);
     struct qp_handle handles[4];

@@ -165,7 +165,8 @@ QP_SCENARIO(rwlock_read_again, "a second read by who reads, with a writer waitin
 
 /* ---- cancelled ---- */
 
-QP_SCENARIO(rwlock_writer_cancelled, "when a waiting writer is cancelled the readers behind it come in beside the others")
+QP_SCENARIO(rwlock_writer_cancelled,
+            "when a waiting writer is cancelled the readers behind it come in beside the others")
 {
     struct house self = {.lock = new_lock(), .stay_ms = 100};
     struct qp_handle handles[4];
@@ -194,7 +195,8 @@ QP_SCENARIO(rwlock_writer_cancelled_behind_writer, "behind a writer that holds i
     QP_ASSERT_EQ(self.together, 2);
 }
 
-QP_SCENARIO(rwlock_granted_writer_cancelled, "a writer that was let in and is cancelled before it runs lets in the next")
+QP_SCENARIO(rwlock_granted_writer_cancelled,
+            "a writer that was let in and is cancelled before it runs lets in the next")
 {
     struct house self = {.lock = new_lock(), .stay_ms = 10};
     struct qp_handle handles[3];
@@ -244,7 +246,8 @@ static void visit_in_time(void *arg)
     }
 }
 
-QP_SCENARIO(rwlock_cancelled_whenever, "timeouts tied with releases, and an abort at any time: the lock is open at last")
+QP_SCENARIO(rwlock_cancelled_whenever,
+            "timeouts tied with releases, and an abort at any time: the lock is open at last")
 {
     struct qp_rwlock *lock = new_lock();
     struct qp_handle handles[4];

@@ -120,7 +120,8 @@ QP_SCENARIO(semaphore_below_zero, "fewer than no permits are none, and one that 
     QP_ASSERT_EQ(qp_available_permits(self.semaphore), 1);
 }
 
-QP_SCENARIO(semaphore_available, "available_permits counts the free ones, not one handed to a waiter that has yet to run")
+QP_SCENARIO(semaphore_available,
+            "available_permits counts the free ones, not one handed to a waiter that has yet to run")
 {
     struct line self = {.semaphore = new_semaphore(2)};
     struct qp_semaphore_permit first, second, third;
@@ -314,7 +315,8 @@ QP_SCENARIO(semaphore_permit_moves, "a permit that was given to another task com
 
 /* ---- closed ---- */
 
-QP_SCENARIO(semaphore_close, "close fails all that wait, one that was handed a permit and has not run, and all later ones")
+QP_SCENARIO(semaphore_close,
+            "close fails all that wait, one that was handed a permit and has not run, and all later ones")
 {
     struct line self = {.semaphore = new_semaphore(2)};
     struct qp_semaphore_permit permit, other;

@@ -162,7 +162,7 @@ enum qp_status qp_await_at(struct qp_future *future, const struct qp_site *site)
         cannot_await(future, site);
     self->site = site;
     self->awaiting = future;
-    if (QP_UNLIKELY(qp_thread.cancelling) && qp_thread.task && qp_cancel_here(qp_thread.task))
+    if (QP_UNLIKELY(qp_thread.cancelling) && qp_thread.task && qp_cancel_here(qp_thread.task, QP_MOMENT_BEFORE))
         leave(self, false); /* before the first poll; it comes back only where something else let the task go on */
     while ((status = qp_poll(future, self->waker)) == QP_PENDING)
         leave(self, false);

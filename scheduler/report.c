@@ -15,6 +15,28 @@ struct wait {
     unsigned holders;
 };
 
+/* The innermost future that a task waits for; of several the first. NULL: it has not begun. */
+static const struct qp_future *innermost(const struct qp_future *future)
+{
+    const struct qp_future *inner = future;
+    unsigned depth;
+    for (depth = 0; inner && depth < MOST_DEPTH; depth++) {
+        future = inner;
+        if (future->ops == &qp_coroutine_ops)
+            inner = ((const struct qp_coroutine *)future)->awaiting;
+        else
+            inner = future->ops->inner ? future->ops->inner(future, 0) : NULL;
+    }
+    return future;
+}
+
+uint64_t qp_choice_object(const struct qp_choice *choice, uint32_t index)
+{
+    const struct qp_future *future = innermost(qp_ready_at(&choice->runtime->ready, index)->future);
+    const struct qp_object *object = future->ops->object ? future->ops->object(future) : NULL;
+    return object ? object->id : 0;
+}
+
 static bool blocks(const struct qp_owned *owned, const struct wait *wait)
 {
     const char *blocked = owned->ops->blocks;

@@ -64,11 +64,11 @@ static inline bool qp_runtime_wants(const struct qp_runtime *runtime, enum qp_ch
 
 static inline uint32_t qp_runtime_choose(struct qp_runtime *runtime, enum qp_choice_kind kind, uint32_t count)
 {
-    struct qp_choice choice = {kind, count, runtime};
+    struct qp_choice choice = {.kind = kind, .count = count, .runtime = runtime};
     return runtime->env.choose(runtime->env.context, &choice);
 }
 
 /* Asks whether the running task is cancelled at this moment; if so, asks for its abort. */
-bool qp_cancel_here(struct qp_task *task);
+bool qp_cancel_here(struct qp_task *task, enum qp_moment moment);
 
 #endif

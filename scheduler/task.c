@@ -499,7 +499,7 @@ static void polled(struct qp_task *task, enum qp_status status)
 {
     task->flags &= (uint16_t)~QP_TASK_RUNNING;
     if (QP_UNLIKELY(qp_thread.cancelling) && status == QP_PENDING)
-        qp_cancel_here(task); /* it waits */
+        qp_cancel_here(task, QP_MOMENT_PENDING);
     if (status != QP_PENDING) {
         qp_task_end(task, status == QP_NOMEM && task->style == QP_STYLE_COROUTINE ? QP_NOMEM : QP_OK);
     } else if (task->flags & QP_TASK_ABORTED) {
@@ -513,9 +513,11 @@ static void polled(struct qp_task *task, enum qp_status status)
     }
 }
 
-bool qp_cancel_here(struct qp_task *task)
+bool qp_cancel_here(struct qp_task *task, enum qp_moment moment)
 {
-    if (task->flags & QP_TASK_ABORTED || !qp_runtime_choose(task->runtime, QP_CHOICE_CANCEL, 2))
+    const struct qp_runtime *runtime = task->runtime;
+    struct qp_choice choice = {QP_CHOICE_CANCEL, 2, runtime, moment, qp_site_now()};
+    if (task->flags & QP_TASK_ABORTED || !runtime->env.choose(runtime->env.context, &choice))
         return false;
     QP_EMIT(TASK_ABORTED, .fields = {task->id});
     task->flags |= QP_TASK_ABORTED;
@@ -530,7 +532,7 @@ void qp_task_step(struct qp_task *task)
     qp_thread.scope = &task->scope;
     qp_thread.site = NULL;
     if (QP_UNLIKELY(qp_thread.cancelling))
-        qp_cancel_here(task); /* woken, and not yet polled */
+        qp_cancel_here(task, QP_MOMENT_WOKEN);
     if (QP_UNLIKELY(task->flags & QP_TASK_ABORTED)) {
         qp_task_end(task, QP_CANCELLED);
     } else {
@@ -561,8 +563,7 @@ enum qp_status qp_join_poll(struct qp_join_future *self, struct qp_waker *waker)
     struct qp_task *task = self->task;
     enum qp_status status;
     if (self->future.state == QP_FUTURE_NEW)
-        QP_EMIT(FUTURE_ASKED, .future = self->future.id, .op = "join",
-                .fields = {0, self->result != NULL, task->id});
+        QP_EMIT(FUTURE_ASKED, .future = self->future.id, .op = "join", .fields = {0, self->result != NULL, task->id});
     if (!(task->flags & QP_TASK_ENDED)) {
         task->joiner = waker;
         return QP_PENDING;
@@ -570,8 +571,8 @@ enum qp_status qp_join_poll(struct qp_join_future *self, struct qp_waker *waker)
     status = (enum qp_status)task->status;
     if (QP_UNLIKELY(status != QP_OK))
         join_message(task);
-    QP_EMIT(TASK_JOINED, .fields = {task->id, (uint64_t)status,
-                                    self->result && task->flags & QP_TASK_RESULT ? task->result_id : 0});
+    QP_EMIT(TASK_JOINED,
+            .fields = {task->id, (uint64_t)status, self->result && task->flags & QP_TASK_RESULT ? task->result_id : 0});
     if (self->result && task->flags & QP_TASK_RESULT) {
         memcpy(self->result, task->result, task->result_type->size);
         task->flags &= (uint16_t)~QP_TASK_RESULT;

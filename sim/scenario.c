@@ -87,7 +87,7 @@ static void body(void *arg)
 static bool as_expected(const struct qp_scenario_run *run, struct qp_sim_result *result)
 {
     size_t length = strlen(result->report), room = sizeof result->report - length;
-    if (run->disturbed)
+    if (result->cancelled)
         return result->outcome != QP_MISUSE || run->expected == QP_MISUSE;
     if (run->expected == QP_OK)
         return result->outcome == QP_OK;

@@ -14,14 +14,13 @@ struct qp_scenario_run {
     const struct qp_scenario *scenario;
     const struct qp_param_value *params; /* those that are set; borrowed */
     size_t param_count;
-    bool disturbed;          /* something was injected: how it ends is not the scenario's to say */
     enum qp_status expected; /* by the scenario itself; QP_OK until it says otherwise */
     const char *expected_text;
 };
 
 /*
- * Runs it. True when it kept its word: it ended as it expected to, with every byte given back; where it was disturbed,
- * in any way but misuse, with every byte given back. `result->report` says what it did not keep.
+ * Runs it. True when it kept its word: it ended as it expected to, with every byte given back; where a cancellation was
+ * injected, in any way but misuse, with every byte given back. `result->report` says what it did not keep.
  */
 bool qp_scenario_execute(struct qp_sim *sim, struct qp_scenario_run *run, const struct qp_sim_config *config,
                          struct qp_sim_result *result);

@@ -34,13 +34,14 @@ static uint32_t choose(void *context, const struct qp_choice *choice)
     struct qp_strategy *strategy = sim->config->strategy;
     uint32_t chosen = strategy->ops->choose(strategy, choice);
     record(sim, chosen);
+    sim->cancelled += choice->kind == QP_CHOICE_CANCEL && chosen;
     QP_EMIT(CHOICE, .fields = {choice->kind, choice->count, chosen});
     return chosen;
 }
 
 static uint32_t draw(struct qp_sim *sim, enum qp_choice_kind kind, uint32_t count)
 {
-    struct qp_choice choice = {kind, count, NULL};
+    struct qp_choice choice = {.kind = kind, .count = count};
     return choose(sim, &choice);
 }
 
@@ -225,6 +226,7 @@ static void begin(struct qp_sim *sim, const struct qp_sim_config *config)
     sim->config = config;
     sim->now_ns = 0;
     sim->count = 0;
+    sim->cancelled = 0;
     sim->truncated = false;
     sim->queued = sim->queued_last = sim->started = NULL;
     sim->arena.failing = config->failing_allocation;
@@ -251,5 +253,6 @@ void qp_sim_run(struct qp_sim *sim, const struct qp_sim_config *config, qp_async
     result->choices = sim->choices;
     result->choice_count = sim->count;
     result->truncated = sim->truncated;
+    result->cancelled = sim->cancelled;
     qp_arena_reset(&sim->arena);
 }

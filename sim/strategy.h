@@ -27,6 +27,91 @@ struct qp_random_strategy {
 };
 void qp_random_strategy_init(struct qp_random_strategy *self);
 
+/* A number below `count` (at least 1) of a random strategy's stream. */
+uint32_t qp_random_draw(struct qp_random_strategy *self, uint32_t count);
+
+/* What a strategy keeps of each task, by its number; forgotten at the next execution without clearing. */
+struct qp_task_values {
+    struct qp_task_value {
+        uint64_t run; /* the execution that it was set in */
+        uint64_t value;
+    } * values;
+    size_t room;
+    uint64_t run;
+};
+
+/* The value of a task, 0 where it has none in this execution; NULL: out of memory. */
+uint64_t *qp_task_value(struct qp_task_values *values, uint64_t task);
+
+/*
+ * PCT (Burckhardt et al., 2010): each task has a random priority, the highest that is ready runs; at `depth` - 1 random
+ * moments of the execution the one that runs falls below all others. Finds a bug of that depth with a probability of
+ * at least 1 / (tasks * length ^ (depth - 1)).
+ */
+enum { QP_PCT_DEPTH_MOST = 16 };
+struct qp_pct_strategy {
+    struct qp_strategy strategy;
+    struct qp_random_strategy random;
+    uint32_t depth;
+    uint64_t length; /* the most choices of a task in an execution so far */
+    uint64_t made;   /* in this one */
+    uint64_t changes[QP_PCT_DEPTH_MOST];
+    struct qp_task_values priorities;
+};
+void qp_pct_strategy_init(struct qp_pct_strategy *self, uint32_t depth);
+void qp_pct_strategy_end(struct qp_pct_strategy *self);
+
+/*
+ * POS, partial order sampling (Yuan, Yang and Gu, 2018): each next step has a random priority, the highest that is
+ * ready runs; then it, and those that wait for the same object, draw anew.
+ */
+struct qp_pos_strategy {
+    struct qp_strategy strategy;
+    struct qp_random_strategy random;
+    struct qp_task_values priorities;
+};
+void qp_pos_strategy_init(struct qp_pos_strategy *self);
+void qp_pos_strategy_end(struct qp_pos_strategy *self);
+
+/*
+ * SURW, the weighted random walk (Zhao, Yuan et al., 2025): a ready task is taken with a probability proportional to
+ * the steps that it is expected to have left, so that whole interleavings are equally likely. What is expected is what
+ * the executions before had.
+ */
+struct qp_surw_strategy {
+    struct qp_strategy strategy;
+    struct qp_random_strategy random;
+    struct qp_task_values made;   /* in this execution */
+    struct qp_task_values before; /* in the longest so far */
+    uint64_t tasks;               /* the highest number seen */
+};
+void qp_surw_strategy_init(struct qp_surw_strategy *self);
+void qp_surw_strategy_end(struct qp_surw_strategy *self);
+
+/*
+ * The portfolio: each execution takes one of the others by its seed, and draws how likely it is that a timer goes
+ * first, that blocking work starts late, and so on (swarm testing).
+ */
+struct qp_portfolio_strategy {
+    struct qp_strategy strategy;
+    struct qp_random_strategy random;
+    struct qp_pct_strategy pct;
+    struct qp_pos_strategy pos;
+    struct qp_surw_strategy surw;
+    struct qp_strategy *chosen;
+    uint32_t first[QP_CHOICE_KINDS]; /* the chance of the first of two alternatives, in 256ths; 0: as the chosen one */
+};
+void qp_portfolio_strategy_init(struct qp_portfolio_strategy *self);
+void qp_portfolio_strategy_end(struct qp_portfolio_strategy *self);
+
+/* A fuzzer's bytes, in order: one for each choice of up to 256 alternatives; past their end the first alternative. */
+struct qp_bytes_strategy {
+    struct qp_strategy strategy;
+    const uint8_t *bytes; /* borrowed */
+    size_t count, next;
+};
+void qp_bytes_strategy_init(struct qp_bytes_strategy *self, const uint8_t *bytes, size_t count);
+
 /* A recorded list, in order; past its end, and where it names what there is not, the first alternative. */
 struct qp_replay_strategy {
     struct qp_strategy strategy;
@@ -37,13 +122,17 @@ struct qp_replay_strategy {
 void qp_replay_strategy_init(struct qp_replay_strategy *self, const uint32_t *choices, size_t count);
 
 /*
- * Another strategy's answers, but for one cancellation: at the `at`-th moment at which a task could be cancelled, from
- * 1; 0: none. Counts these moments.
+ * Another strategy's answers, but for cancellations: at the `at`-th moment at which a task could be cancelled, from 1
+ * (0: none), at the `and_at`-th, or, where `one_in` is not 0, at each moment with that chance. Counts these moments.
  */
 struct qp_cancel_strategy {
     struct qp_strategy strategy;
     struct qp_strategy *inner; /* borrowed */
-    uint64_t at, moments;
+    uint64_t at, and_at, moments;
+    uint32_t one_in;
+    struct qp_random_strategy random;                                            /* for `one_in` */
+    void (*seen)(void *context, const struct qp_choice *choice, bool cancelled); /* told of each moment; or NULL */
+    void *context;
 };
 void qp_cancel_strategy_init(struct qp_cancel_strategy *self, struct qp_strategy *inner, uint64_t at);
 

@@ -1,27 +1,32 @@
-/* One cancellation at a given moment, on top of another strategy: see strategy.h for the state. */
+/* Cancellations at given moments, or at random ones, on top of another strategy: see strategy.h for the state. */
 #include "sim/strategy.h"
 
 static void begin(struct qp_strategy *strategy, uint64_t seed)
 {
     struct qp_cancel_strategy *self = (struct qp_cancel_strategy *)strategy;
     self->moments = 0;
+    self->random.strategy.ops->begin(&self->random.strategy, ~seed);
     self->inner->ops->begin(self->inner, seed);
 }
 
 static uint32_t choose(struct qp_strategy *strategy, const struct qp_choice *choice)
 {
     struct qp_cancel_strategy *self = (struct qp_cancel_strategy *)strategy;
+    bool cancelled;
     if (choice->kind != QP_CHOICE_CANCEL)
         return self->inner->ops->choose(self->inner, choice);
-    return ++self->moments == self->at;
+    self->moments++;
+    cancelled = self->moments == self->at || self->moments == self->and_at ||
+                (self->one_in && !qp_random_draw(&self->random, self->one_in));
+    if (self->seen)
+        self->seen(self->context, choice, cancelled);
+    return cancelled;
 }
 
 static const struct qp_strategy_ops cancel_ops = {"cancel", begin, choose};
 
 void qp_cancel_strategy_init(struct qp_cancel_strategy *self, struct qp_strategy *inner, uint64_t at)
 {
-    self->strategy.ops = &cancel_ops;
-    self->inner = inner;
-    self->at = at;
-    self->moments = 0;
+    *self = (struct qp_cancel_strategy){.strategy = {&cancel_ops}, .inner = inner, .at = at};
+    qp_random_strategy_init(&self->random);
 }

@@ -36,10 +36,14 @@ static void begin(struct qp_strategy *strategy, uint64_t seed)
 }
 
 /* Lemire's multiplication; its bias, below count / 2^32, does not matter to a schedule. */
+uint32_t qp_random_draw(struct qp_random_strategy *self, uint32_t count)
+{
+    return (uint32_t)(((next(self->state) >> 32) * count) >> 32);
+}
+
 static uint32_t choose(struct qp_strategy *strategy, const struct qp_choice *choice)
 {
-    struct qp_random_strategy *self = (struct qp_random_strategy *)strategy;
-    return (uint32_t)(((next(self->state) >> 32) * choice->count) >> 32);
+    return qp_random_draw((struct qp_random_strategy *)strategy, choice->count);
 }
 
 static const struct qp_strategy_ops random_ops = {"random", begin, choose};

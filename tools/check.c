@@ -74,8 +74,7 @@ static void on_summary(void *context, const struct qp_trace_meta *meta, uint64_t
 
 static void read_file(struct checked *self)
 {
-    struct qp_trace_handler handler = {
-        .context = self, .header = on_header, .event = on_event, .summary = on_summary};
+    struct qp_trace_handler handler = {.context = self, .header = on_header, .event = on_event, .summary = on_summary};
     qp_checker_reset(self->checker);
     self->error[0] = self->scenario[0] = '\0';
     self->events = 0;
@@ -208,10 +207,10 @@ static int check(struct arguments *arguments)
 }
 
 const struct command check_command = {
-    "check",
-    "FILE...|--explain RULE|--explain all [--json] [--junit FILE] [--quiet]",
+    "check", "FILE...|--explain RULE|--explain all [--json] [--junit FILE] [--quiet]",
     " --explain --json --junit --quiet ",
-    "Holds traces, written by this library or by any other runtime, against the contracts of the surface (SPEC.md), and\n"
+    "Holds traces, written by this library or by any other runtime, against the contracts of the surface (SPEC.md), "
+    "and\n"
     "says for each rule that is broken which events break it and what the object was like.\n\n"
     "  --explain RULE    prints the rule and what to look at; 'all': every rule\n"
     "  --json            prints a JSON array: for each file its violations\n"

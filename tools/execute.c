@@ -19,43 +19,7 @@ void any_strategy_init_cancelling(struct any_strategy *self, uint64_t at)
     self->chosen = &self->cancel.strategy;
 }
 
-/* ---- watched ---- */
-
-static void watch_event(void *context, const struct qp_event *event)
-{
-    const struct watch *watch = context;
-    qp_checker_event(watch->checker, event);
-    if (watch->recorder)
-        qp_recorder_event(watch->recorder, event);
-}
-
-/* A run that was disturbed may end in a deadlock: whoever would have gone on was cancelled. */
-static enum qp_status expected_outcome(const struct qp_scenario_run *run)
-{
-    return run->disturbed ? QP_DEADLOCK : run->expected;
-}
-
-bool execute_watched(struct qp_sim *sim, struct qp_scenario_run *run, struct qp_sim_config *config,
-                     struct watch *watch, struct qp_sim_result *result)
-{
-    bool kept;
-    if (watch->recorder)
-        qp_recorder_clear(watch->recorder);
-    if (watch->checker) {
-        qp_checker_reset(watch->checker);
-        config->event = watch_event;
-        config->event_context = watch;
-    } else if (watch->recorder) {
-        config->event = qp_recorder_event;
-        config->event_context = watch->recorder;
-    }
-    kept = qp_scenario_execute(sim, run, config, result);
-    if (!watch->checker)
-        return kept;
-    qp_checker_expect(watch->checker, expected_outcome(run));
-    qp_checker_finish(watch->checker, true);
-    return kept && !qp_checker_count(watch->checker);
-}
+/* ---- what is said ---- */
 
 static void print_indented(const char *text)
 {
@@ -80,11 +44,6 @@ void print_violations(const struct qp_checker *checker)
 
 /* ---- */
 
-uint32_t strategy_faults(const char *name)
-{
-    return name && strcmp(name, "cancel") == 0 ? 1u << QP_CHOICE_CANCEL : 0;
-}
-
 static int64_t effective_value(const struct qp_scenario_run *run, const struct qp_scenario_param *param)
 {
     size_t i;
@@ -105,7 +64,7 @@ size_t effective_params(const struct qp_scenario_run *run, struct qp_trace_param
 }
 
 struct qp_trace_meta trace_meta(const struct qp_scenario_run *run, uint64_t seed, const char *strategy,
-                                const struct qp_trace_param *params, size_t param_count,
+                                const struct qp_trace_param *params, size_t param_count, uint32_t faults,
                                 const struct qp_sim_result *result)
 {
     struct qp_trace_meta meta = {
@@ -121,7 +80,10 @@ struct qp_trace_meta trace_meta(const struct qp_scenario_run *run, uint64_t seed
         .report = result->report,
         .time_ns = result->time_ns,
         .steps = result->steps,
-        .expected = run ? expected_outcome(run) : QP_OK,
+        .faults = faults,
+        .expected = result->cancelled ? QP_DEADLOCK
+                    : run             ? run->expected
+                                      : QP_OK,
     };
     return meta;
 }

@@ -4,10 +4,8 @@
 #ifndef TOOLS_EXECUTE_H
 #define TOOLS_EXECUTE_H
 
-#include "sim/scenario.h"
-#include "traces/checker.h"
+#include "sim/watch.h"
 #include "traces/meta.h"
-#include "traces/recorder.h"
 
 #define QP_LIBRARY_VERSION "0.1.0"
 
@@ -25,29 +23,15 @@ void any_strategy_init(struct any_strategy *self, const uint32_t *choices, size_
 /* The random one with a cancellation at each of its moments in turn: set `cancel.at`, and look at `cancel.moments`. */
 void any_strategy_init_cancelling(struct any_strategy *self, uint64_t at);
 
-/* Who is told of an execution's events; each may be NULL. Borrows both. */
-struct watch {
-    struct qp_recorder *recorder;
-    struct qp_checker *checker;
-};
-
-/* Executes under the watch, and has the checker's last word: true when the scenario kept its word and no rule was
- * broken. Whatever the recorder had is cleared. */
-bool execute_watched(struct qp_sim *sim, struct qp_scenario_run *run, struct qp_sim_config *config,
-                     struct watch *watch, struct qp_sim_result *result);
-
 /* Prints the violations that were kept, each line indented. */
 void print_violations(const struct qp_checker *checker);
-
-/* What must be asked for so that the choices of a trace with this strategy can be made again. */
-uint32_t strategy_faults(const char *name);
 
 /* The declared parameters of a scenario with the values of a run. Returns how many. */
 size_t effective_params(const struct qp_scenario_run *run, struct qp_trace_param params[QP_TRACE_PARAMS_MOST]);
 
 /* What a trace says beside its events. Borrows all of it. */
 struct qp_trace_meta trace_meta(const struct qp_scenario_run *run, uint64_t seed, const char *strategy,
-                                const struct qp_trace_param *params, size_t param_count,
+                                const struct qp_trace_param *params, size_t param_count, uint32_t faults,
                                 const struct qp_sim_result *result);
 
 /* Writes what was recorded of a run to a file. False: a sentence was printed. */

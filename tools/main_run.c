@@ -36,7 +36,7 @@ static const char *base_name(const char *path)
 static bool keep_trace(const struct program *program, const char *path, uint64_t seed, const char *strategy,
                        const struct qp_recorder *recorder, const struct qp_sim_result *result)
 {
-    struct qp_trace_meta meta = trace_meta(NULL, seed, strategy, NULL, 0, result);
+    struct qp_trace_meta meta = trace_meta(NULL, seed, strategy, NULL, 0, 0, result);
     meta.main = base_name(program->argc > 0 ? program->argv[0] : "main");
     return write_trace(path, &meta, recorder, result);
 }

@@ -187,10 +187,11 @@ bool junit_end(struct junit *junit, const char *suite)
     if (!junit->file)
         return true;
     written = fclose(junit->memory) == 0 && junit->text;
-    fprintf(junit->file,
-            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n"
-            "  <testsuite name=\"%s\" tests=\"%zu\" failures=\"%zu\" errors=\"%zu\">\n%s  </testsuite>\n</testsuites>\n",
-            suite, junit->cases, junit->failures, junit->errors, written ? junit->text : "");
+    fprintf(
+        junit->file,
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n"
+        "  <testsuite name=\"%s\" tests=\"%zu\" failures=\"%zu\" errors=\"%zu\">\n%s  </testsuite>\n</testsuites>\n",
+        suite, junit->cases, junit->failures, junit->errors, written ? junit->text : "");
     free(junit->text);
     if (fclose(junit->file) == 0 && written)
         return true;

@@ -100,8 +100,7 @@ static int replay_trace(const char *path, const struct qp_trace *trace)
     }
     any_strategy_init(&strategy, trace->meta.choices ? trace->meta.choices : &none, trace->meta.choice_count);
     config.strategy = strategy.chosen;
-    config.faults = strategy_faults(trace->meta.strategy);
-    run.disturbed = config.faults != 0;
+    config.faults = trace->meta.faults;
     qp_sim_init(&sim);
     kept = qp_scenario_execute(&sim, &run, &config, result);
     status = compare(path, trace, config.event_context, result);

@@ -47,16 +47,15 @@ static bool execute(struct runner *self, struct qp_scenario_run *run, struct whi
 {
     struct any_strategy strategy;
     struct qp_sim_config config = {.seed = which.seed};
-    struct watch watch = {recorder, self->checker};
+    struct qp_watch watch = {recorder, self->checker};
     bool kept;
     if (cancelling(self))
         any_strategy_init_cancelling(&strategy, which.cancel);
     else
         any_strategy_init(&strategy, NULL, 0);
     config.strategy = strategy.chosen;
-    config.faults = strategy_faults(strategy.chosen->ops->name);
-    run->disturbed = which.cancel != 0;
-    kept = execute_watched(&self->sim, run, &config, &watch, &self->result);
+    config.faults = cancelling(self) ? 1u << QP_CHOICE_CANCEL : 0;
+    kept = qp_execute_watched(&self->sim, run, &config, &watch, &self->result);
     self->moments = cancelling(self) ? strategy.cancel.moments : 0;
     return kept;
 }
@@ -72,7 +71,8 @@ static bool record(struct runner *self, struct qp_scenario_run *run, struct whic
         return false;
     }
     execute(self, run, which, self->recorder);
-    meta = trace_meta(run, which.seed, cancelling(self) ? "cancel" : "random", params, count, &self->result);
+    meta = trace_meta(run, which.seed, cancelling(self) ? "cancel" : "random", params, count,
+                      cancelling(self) ? 1u << QP_CHOICE_CANCEL : 0, &self->result);
     return write_trace(path, &meta, self->recorder, &self->result);
 }
 

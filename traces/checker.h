@@ -58,8 +58,8 @@ void qp_checker_destroy(struct qp_checker *checker);
 /* Forgets the run, with what was expected of it, and keeps the memory for the next. */
 void qp_checker_reset(struct qp_checker *checker);
 
-/* Judges one event; a qp_event_fn, whose context is the checker; nothing for NULL. The event is borrowed during the call, its operation
- * and site until the run is over. */
+/* Judges one event; a qp_event_fn, whose context is the checker; nothing for NULL. The event is borrowed during the
+ * call, its operation and site until the run is over. */
 void qp_checker_event(void *checker, const struct qp_event *event);
 
 /* The program is expected to end in this way: a QP_DEADLOCK is then no violation. At any time before the end. */

@@ -325,8 +325,7 @@ void on_end_given(struct qp_checker *c, const struct qp_event *e)
 
 static void deferred_called(struct qp_checker *c, const struct qp_event *e)
 {
-    struct owned *deferred =
-        owned_of(c, &c->deferred_table, c->deferred_table.last, QP_RULE_TASK_DEFER_1, e);
+    struct owned *deferred = owned_of(c, &c->deferred_table, c->deferred_table.last, QP_RULE_TASK_DEFER_1, e);
     const struct task *task;
     if (!deferred)
         return;

@@ -1,9 +1,9 @@
 /*
  * Semaphores: the model.
  *
- * State of one: the permits that are `available`, and the queue of those who wait, each with what it wanted and has got.
- * The first takes what comes free until it has all, so nothing is available while somebody waits. Closing refuses all
- * who wait; what they had gathered comes back when they are done with.
+ * State of one: the permits that are `available`, and the queue of those who wait, each with what it wanted and has
+ * got. The first takes what comes free until it has all, so nothing is available while somebody waits. Closing refuses
+ * all who wait; what they had gathered comes back when they are done with.
  */
 #include "traces/checker_model.h"
 

@@ -1,8 +1,8 @@
 /*
  * Time: the clock, the deadlines that somebody waits for, sleep; and what must be so when nothing can run.
  *
- * State: a heap of deadlines that are not over, the earliest first. A poll may take time where the clock is real: a deadline made in it
- * is not before the poll began plus the duration, nor after the poll ended plus the duration.
+ * State: a heap of deadlines that are not over, the earliest first. A poll may take time where the clock is real: a
+ * deadline made in it is not before the poll began plus the duration, nor after the poll ended plus the duration.
  */
 #include "traces/checker_model.h"
 #include "traces/print.h"

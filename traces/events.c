@@ -44,6 +44,20 @@ bool qp_event_has_text(enum qp_event_kind kind)
     return (unsigned)kind < QP_EVENT_KINDS && *table[kind].text;
 }
 
+const char *qp_fault_name(uint64_t kind)
+{
+    static const char *const names[] = {[5] = "yield", [6] = "spurious", [7] = "cancel"}; /* enum qp_choice_kind */
+    return kind < sizeof names / sizeof *names ? names[kind] : NULL;
+}
+
+int qp_fault_find(const char *name)
+{
+    for (int kind = 0; kind < 32; kind++)
+        if (qp_fault_name((uint64_t)kind) && strcmp(qp_fault_name((uint64_t)kind), name) == 0)
+            return kind;
+    return -1;
+}
+
 const char *qp_outcome_name(uint64_t status)
 {
     return status < sizeof statuses / sizeof *statuses ? statuses[status] : NULL;

@@ -29,6 +29,11 @@ bool qp_event_find(const char *name, enum qp_event_kind *kind);
 bool qp_event_has_field(enum qp_event_kind kind, size_t index);
 bool qp_event_has_text(enum qp_event_kind kind);
 
+/* The name of a kind of choice that injects something, "cancel"; NULL for any other number. And its number; -1: none.
+ */
+const char *qp_fault_name(uint64_t kind);
+int qp_fault_find(const char *name);
+
 /* A status's name, "TIMEOUT"; NULL for a number that is none. */
 const char *qp_outcome_name(uint64_t status);
 

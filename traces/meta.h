@@ -33,6 +33,7 @@ struct qp_trace_meta {
     const uint32_t *choices; /* the chosen alternatives, in order */
     size_t choice_count;
     const char *main; /* the program, where it is one and no scenario; NULL: it is a scenario */
+    uint32_t faults;  /* bits of kinds of choices that were asked for besides the usual ones: 1 << QP_CHOICE_CANCEL */
     enum qp_status expected; /* how it may end beside QP_OK: QP_DEADLOCK is then no violation. QP_OK: in no other way */
 
     /* the summary */

@@ -36,10 +36,23 @@ struct reader {
 
 /* ---- the header ---- */
 
-enum { H_QUIPU, H_VERSION, H_LIBRARY, H_SCENARIO, H_SEED, H_STRATEGY, H_PARAMS, H_CHOICES, H_MAIN, H_EXPECT, H_KEYS };
+enum {
+    H_QUIPU,
+    H_VERSION,
+    H_LIBRARY,
+    H_SCENARIO,
+    H_SEED,
+    H_STRATEGY,
+    H_PARAMS,
+    H_CHOICES,
+    H_MAIN,
+    H_EXPECT,
+    H_FAULTS,
+    H_KEYS
+};
 
-static const char *const header_names[] = {"quipu",    "version", "library", "scenario", "seed",
-                                           "strategy", "params",  "choices", "main",    "expect"};
+static const char *const header_names[] = {"quipu",  "version", "library", "scenario", "seed",  "strategy",
+                                           "params", "choices", "main",    "expect",   "faults"};
 static const struct qp_keys header_keys = {header_names, H_KEYS, (1U << H_MAIN) - 1, "the header"};
 
 static bool take_magic(struct reader *reader, const struct qp_place *place)
@@ -133,6 +146,19 @@ static bool take_outcome(struct reader *reader, const struct qp_place *place, en
     return qp_value_fail_type(&reader->line, place, "the name of an outcome");
 }
 
+static bool take_faults(struct reader *reader, const struct qp_place *place, uint32_t *faults)
+{
+    if (!cJSON_IsArray(place->outer))
+        return qp_value_fail_type(&reader->line, place, "an array");
+    for (const cJSON *child = place->outer->child; child; child = child->next) {
+        int kind = cJSON_IsString(child) ? qp_fault_find(child->valuestring) : -1;
+        if (kind < 0)
+            return qp_value_fail_type(&reader->line, &(struct qp_place){place->outer, child}, "the name of a fault");
+        *faults |= 1u << kind;
+    }
+    return true;
+}
+
 static bool take_header_member(void *context, const struct qp_place *place, size_t index, void *out)
 {
     struct reader *reader = context;
@@ -156,8 +182,10 @@ static bool take_header_member(void *context, const struct qp_place *place, size
         return take_choices(reader, place, meta);
     case H_MAIN:
         return qp_value_name(&reader->line, place, &meta->main);
-    default:
+    case H_EXPECT:
         return take_outcome(reader, place, &meta->expected);
+    default:
+        return take_faults(reader, place, &meta->faults);
     }
 }
 

@@ -20,11 +20,12 @@
 #include <string.h>
 
 enum {
-    NODES = QP_TRACE_PARAMS_MOST + 16,
+    NODES = QP_TRACE_PARAMS_MOST + 18,
     DIGITS = 24,
     ERROR_SIZE = 512,
     SLACK = 64, /* cJSON asks for a few bytes more than it writes */
     CHOICE_DIGITS = 11,
+    FAULTS_TEXT = 128,
     HEADER_TEXTS = 6 * QP_NAME_MOST * (QP_TRACE_PARAMS_MOST + 8) /* bounds what the header's names take */
 };
 
@@ -213,14 +214,28 @@ static void lower(char *to, size_t size, const char *name)
     to[i] = '\0';
 }
 
+/* As an array of JSON, into a text that is as long as that can be. */
+static void format_faults(uint32_t faults, char text[FAULTS_TEXT])
+{
+    size_t length = 1;
+    text[0] = '[';
+    for (uint64_t kind = 0; kind < 32; kind++) {
+        const char *name = faults >> kind & 1 ? qp_fault_name(kind) : NULL;
+        if (name)
+            length += (size_t)snprintf(text + length, FAULTS_TEXT - length, "%s\"%s\"", length > 1 ? "," : "", name);
+    }
+    snprintf(text + length, FAULTS_TEXT - length, "]");
+}
+
 static void put_header(struct qp_trace_writer *writer, const struct qp_trace_meta *meta, const char *choices)
 {
     size_t size = HEADER_TEXTS + strlen(choices) + SLACK;
-    char *buffer = malloc(size + 1), expected[64];
+    char *buffer = malloc(size + 1), expected[64], faults[FAULTS_TEXT];
     if (!buffer) {
         fail_memory(writer);
         return;
     }
+    format_faults(meta->faults, faults);
     cJSON *root = start_line(writer);
     add_name(writer, root, "quipu", "trace");
     add_unsigned(&writer->line, root, "version", QP_TRACE_VERSION);
@@ -232,6 +247,8 @@ static void put_header(struct qp_trace_writer *writer, const struct qp_trace_met
     add(&writer->line, root, "choices", cJSON_Raw, choices);
     if (meta->main)
         add_name(writer, root, "main", meta->main);
+    if (meta->faults)
+        add(&writer->line, root, "faults", cJSON_Raw, faults);
     if (meta->expected != QP_OK && qp_outcome_name((uint64_t)meta->expected)) {
         lower(expected, sizeof expected, qp_outcome_name((uint64_t)meta->expected));
         add_name(writer, root, "expect", expected);

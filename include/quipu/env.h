@@ -31,14 +31,25 @@ enum qp_choice_kind {
     QP_CHOICE_KINDS
 };
 
-struct qp_choice {
-    enum qp_choice_kind kind;
-    uint32_t count; /* of alternatives, at least 2; the answer is below it */
-    const struct qp_runtime *runtime;
+/* When a task is cancelled at an await point. */
+enum qp_moment {
+    QP_MOMENT_BEFORE,  /* before the awaited future's first poll */
+    QP_MOMENT_PENDING, /* it waits, and suspends */
+    QP_MOMENT_WOKEN,   /* it was woken and has not been polled */
+    QP_MOMENTS
 };
 
-/* The index-th alternative of a QP_CHOICE_TASK, its task's number. */
+struct qp_choice {
+    enum qp_choice_kind kind;
+    uint32_t count;                   /* of alternatives, at least 2; the answer is below it */
+    const struct qp_runtime *runtime; /* NULL for a QP_CHOICE_RANDOM or QP_CHOICE_BLOCKING */
+    enum qp_moment moment;            /* of a QP_CHOICE_CANCEL */
+    const struct qp_site *site;       /* of a QP_CHOICE_CANCEL: the await point; NULL: before the task's first */
+};
+
+/* The index-th alternative of a QP_CHOICE_TASK: its task's number, and the object that it waits for (0: none). */
 uint64_t qp_choice_task(const struct qp_choice *choice, uint32_t index);
+uint64_t qp_choice_object(const struct qp_choice *choice, uint32_t index);
 
 /* A piece of blocking work, in the runtime's memory until qp_work_finished. */
 struct qp_work {

@@ -2,8 +2,8 @@
  * The checker on arbitrary events: whatever they are, it judges them, and its memory is bounded by their number.
  *
  * Twelve bytes are an event: kind, time that has passed, task, object, future, operation, three fields, text, whether
- * what is made gets the next number (it does where the bit is 0), and one that is not used. Small numbers stand for themselves, so that events often fit together; the
- * highest ones for numbers that are likely to do harm.
+ * what is made gets the next number (it does where the bit is 0), and one that is not used. Small numbers stand for
+ * themselves, so that events often fit together; the highest ones for numbers that are likely to do harm.
  */
 #include "traces/checker.h"
 #include "traces/events.h"
@@ -13,18 +13,18 @@
 enum { BYTES = 12, PLAIN = 240 };
 
 static const char *const ops[] = {
-    NULL,           "async",    "sleep",       "timeout",  "timeout_join", "race",       "join_all",
-    "join",         "yield",    "send",        "reserve",  "recv",         "lock",       "oneshot_recv",
-    "read",         "write",    "acquire",     "try_send", "barrier_wait", "try_recv",   "permit_send",
-    "oneshot_send", "try_lock", "is_closed",   "try_read", "try_write",    "try_acquire", "available_permits"};
+    NULL,           "async",    "sleep",     "timeout",  "timeout_join", "race",        "join_all",
+    "join",         "yield",    "send",      "reserve",  "recv",         "lock",        "oneshot_recv",
+    "read",         "write",    "acquire",   "try_send", "barrier_wait", "try_recv",    "permit_send",
+    "oneshot_send", "try_lock", "is_closed", "try_read", "try_write",    "try_acquire", "available_permits"};
 static const char *const texts[] = {NULL,     "channel",   "unbounded channel", "oneshot", "mutex",
                                     "rwlock", "semaphore", "barrier",           "main",    "\xff\n"};
 
 static uint64_t number(uint8_t byte)
 {
-    static const uint64_t harmful[] = {INT64_MAX,     UINT64_MAX, (uint64_t)INT64_MIN, UINT32_MAX, 1000000, 1000,
-                                       1000000000000, 20,         21,                  250,        255,     256,
-                                       65535,         65536,      INT64_MAX - 1,       1u << 31};
+    static const uint64_t harmful[] = {
+        INT64_MAX, UINT64_MAX, (uint64_t)INT64_MIN, UINT32_MAX, 1000000, 1000, 1000000000000, 20, 21, 250, 255, 256,
+        65535,     65536,      INT64_MAX - 1,       1u << 31};
     return byte < PLAIN ? byte : harmful[byte - PLAIN];
 }
 

@@ -1,0 +1,37 @@
+/* See watch.h. No state. */
+#include "sim/watch.h"
+
+static void watch_event(void *context, const struct qp_event *event)
+{
+    const struct qp_watch *watch = context;
+    qp_checker_event(watch->checker, event);
+    if (watch->recorder)
+        qp_recorder_event(watch->recorder, event);
+}
+
+static void listen(struct qp_watch *watch, struct qp_sim_config *config)
+{
+    if (watch->recorder)
+        qp_recorder_clear(watch->recorder);
+    if (watch->checker) {
+        qp_checker_reset(watch->checker);
+        config->event = watch_event;
+        config->event_context = watch;
+    } else if (watch->recorder) {
+        config->event = qp_recorder_event;
+        config->event_context = watch->recorder;
+    }
+}
+
+bool qp_execute_watched(struct qp_sim *sim, struct qp_scenario_run *run, struct qp_sim_config *config,
+                        struct qp_watch *watch, struct qp_sim_result *result)
+{
+    bool kept;
+    listen(watch, config);
+    kept = qp_scenario_execute(sim, run, config, result);
+    if (!watch->checker)
+        return kept;
+    qp_checker_expect(watch->checker, result->cancelled ? QP_DEADLOCK : run->expected);
+    qp_checker_finish(watch->checker, true);
+    return kept && !qp_checker_count(watch->checker);
+}

@@ -1,0 +1,23 @@
+/* Executing a scenario with somebody told of it: a record, and the checker's verdict. */
+#ifndef SIM_WATCH_H
+#define SIM_WATCH_H
+
+#include "sim/scenario.h"
+#include "traces/checker.h"
+#include "traces/recorder.h"
+
+/* Who is told of an execution's events; each may be NULL. Borrows both. */
+struct qp_watch {
+    struct qp_recorder *recorder;
+    struct qp_checker *checker;
+};
+
+/*
+ * Executes, and has the checker's last word: true when the scenario kept its word and no rule was broken. Whatever the
+ * recorder had is cleared. An execution in which a task was cancelled may end in a deadlock: whoever would have gone on
+ * may have been that task.
+ */
+bool qp_execute_watched(struct qp_sim *sim, struct qp_scenario_run *run, struct qp_sim_config *config,
+                        struct qp_watch *watch, struct qp_sim_result *result);
+
+#endif
