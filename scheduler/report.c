@@ -138,6 +138,11 @@ static const struct qp_site *innermost_site(const struct qp_future *future)
     return site;
 }
 
+const struct qp_site *qp_task_site(const struct qp_task *task)
+{
+    return innermost_site(task->future);
+}
+
 void qp_deadlock_report(struct qp_runtime *runtime)
 {
     const struct qp_task *task;

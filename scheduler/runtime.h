@@ -68,6 +68,9 @@ static inline uint32_t qp_runtime_choose(struct qp_runtime *runtime, enum qp_cho
     return runtime->env.choose(runtime->env.context, &choice);
 }
 
+/* The innermost await point at which a task waits; NULL: it has not begun. */
+const struct qp_site *qp_task_site(const struct qp_task *task);
+
 /* Asks whether the running task is cancelled at this moment; if so, asks for its abort. */
 bool qp_cancel_here(struct qp_task *task, enum qp_moment moment);
 

@@ -516,7 +516,7 @@ static void polled(struct qp_task *task, enum qp_status status)
 bool qp_cancel_here(struct qp_task *task, enum qp_moment moment)
 {
     const struct qp_runtime *runtime = task->runtime;
-    struct qp_choice choice = {QP_CHOICE_CANCEL, 2, runtime, moment, qp_site_now()};
+    struct qp_choice choice = {QP_CHOICE_CANCEL, 2, runtime, moment, qp_task_site(task)};
     if (task->flags & QP_TASK_ABORTED || !runtime->env.choose(runtime->env.context, &choice))
         return false;
     QP_EMIT(TASK_ABORTED, .fields = {task->id});

@@ -43,6 +43,9 @@ struct qp_task_values {
 /* The value of a task, 0 where it has none in this execution; NULL: out of memory. */
 uint64_t *qp_task_value(struct qp_task_values *values, uint64_t task);
 
+/* Strategies that may pass a task over for ever do so for so many choices; then every ready task is equally likely. */
+enum { QP_UNFAIR_CHOICES = 2000 };
+
 /*
  * PCT (Burckhardt et al., 2010): each task has a random priority, the highest that is ready runs; at `depth` - 1 random
  * moments of the execution the one that runs falls below all others. Finds a bug of that depth with a probability of
@@ -68,6 +71,7 @@ void qp_pct_strategy_end(struct qp_pct_strategy *self);
 struct qp_pos_strategy {
     struct qp_strategy strategy;
     struct qp_random_strategy random;
+    uint64_t made;
     struct qp_task_values priorities;
 };
 void qp_pos_strategy_init(struct qp_pos_strategy *self);

@@ -56,7 +56,9 @@ static uint32_t choose(struct qp_strategy *strategy, const struct qp_choice *cho
     uint32_t chosen;
     if (choice->kind != QP_CHOICE_TASK)
         return qp_random_draw(&self->random, choice->count);
-    if (++self->made > self->length)
+    if (++self->made > QP_UNFAIR_CHOICES)
+        return qp_random_draw(&self->random, choice->count);
+    if (self->made > self->length)
         self->length = self->made;
     chosen = highest(self, choice);
     lower_if_it_is_time(self, qp_choice_task(choice, chosen));

@@ -6,6 +6,7 @@ static void begin(struct qp_strategy *strategy, uint64_t seed)
 {
     struct qp_pos_strategy *self = (struct qp_pos_strategy *)strategy;
     self->random.strategy.ops->begin(&self->random.strategy, seed);
+    self->made = 0;
     self->priorities.run++;
 }
 
@@ -42,7 +43,7 @@ static uint32_t choose(struct qp_strategy *strategy, const struct qp_choice *cho
 {
     struct qp_pos_strategy *self = (struct qp_pos_strategy *)strategy;
     uint32_t chosen;
-    if (choice->kind != QP_CHOICE_TASK)
+    if (choice->kind != QP_CHOICE_TASK || ++self->made > QP_UNFAIR_CHOICES)
         return qp_random_draw(&self->random, choice->count);
     chosen = highest(self, choice);
     draw_anew(self, choice, chosen);

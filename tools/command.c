@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct command *const commands[] = {&list_command, &run_command, &replay_command, &check_command,
+static const struct command *const commands[] = {&list_command, &run_command, &replay_command, &explore_command,
+                                               &shrink_command, &check_command,
                                                  &diff_command};
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
 
@@ -106,7 +107,7 @@ static bool parse_text(const char *option, const char *value, const char **text)
         *text = value;
         return true;
     }
-    complain("%s takes the name of a file or folder, and it is empty", option);
+    complain("%s takes a value, and it is empty", option);
     return false;
 }
 
@@ -120,6 +121,8 @@ static bool parse_flag(struct arguments *arguments, const char *option)
         arguments->quiet = true;
     else if (strcmp(option, "--every") == 0)
         arguments->every = true;
+    else if (strcmp(option, "--exhaustive") == 0)
+        arguments->exhaustive = true;
     else if (strcmp(option, "--no-check") == 0)
         arguments->no_check = true;
     else
@@ -127,12 +130,11 @@ static bool parse_flag(struct arguments *arguments, const char *option)
     return true;
 }
 
-static bool parse_cancel(struct arguments *arguments, const char *value)
+static bool parse_count(const char *option, const char *value, uint64_t *number)
 {
-    arguments->cancel_each = strcmp(value, "each") == 0;
-    if (arguments->cancel_each || (parse_unsigned(value, &arguments->cancel) && arguments->cancel))
+    if (parse_unsigned(value, number) && *number)
         return true;
-    complain("--cancel takes 'each', or the number of a moment, from 1, not '%s'", value);
+    complain("%s takes a whole number from 1, not '%s'", option, value);
     return false;
 }
 
@@ -144,8 +146,22 @@ static bool parse_valued(struct arguments *arguments, const char *option, const 
         return parse_seeds(arguments, value);
     if (strcmp(option, "--param") == 0)
         return parse_param(arguments, value);
+    if (strcmp(option, "--runs") == 0)
+        return parse_count(option, value, &arguments->runs);
+    if (strcmp(option, "--time") == 0)
+        return parse_count(option, value, &arguments->seconds);
+    if (strcmp(option, "--depth") == 0)
+        return parse_count(option, value, &arguments->depth);
+    if (strcmp(option, "--jobs") == 0)
+        return parse_count(option, value, &arguments->jobs);
+    if (strcmp(option, "--most") == 0)
+        return parse_count(option, value, &arguments->most);
     if (strcmp(option, "--cancel") == 0)
-        return parse_cancel(arguments, value);
+        return parse_text(option, value, &arguments->cancel_text);
+    if (strcmp(option, "--strategy") == 0)
+        return parse_text(option, value, &arguments->strategy);
+    if (strcmp(option, "--json") == 0)
+        return parse_text(option, value, &arguments->json_file);
     if (strcmp(option, "--explain") == 0) {
         arguments->explain = value;
         return true;
@@ -157,12 +173,12 @@ static bool parse_valued(struct arguments *arguments, const char *option, const 
     return parse_text(option, value, &arguments->out);
 }
 
-static bool takes(const struct command *command, const char *option)
+static bool takes(const struct command *command, const char *option, const char *mark)
 {
     char padded[64];
-    if (strlen(option) + 3 > sizeof padded)
+    if (strlen(option) + 4 > sizeof padded)
         return false;
-    snprintf(padded, sizeof padded, " %s ", option);
+    snprintf(padded, sizeof padded, " %s%s ", option, mark);
     return strstr(command->options, padded) != NULL;
 }
 
@@ -173,11 +189,11 @@ static int parse_option(const struct command *command, struct arguments *argumen
     const char *equals = strchr(argv[0], '=');
     size_t length = equals ? (size_t)(equals - argv[0]) : strlen(argv[0]);
     snprintf(option, sizeof option, "%.*s", (int)(length < 31 ? length : 31), argv[0]);
-    if (!takes(command, option)) {
+    if (!takes(command, option, "") && !takes(command, option, "=")) {
         complain("'%s' takes no option %s (quipu %s --help lists what it takes)", command->name, option, command->name);
         return 0;
     }
-    if (parse_flag(arguments, option)) {
+    if (!takes(command, option, "=") && parse_flag(arguments, option)) {
         if (!equals)
             return 1;
         complain("%s takes no value", option);

@@ -16,11 +16,13 @@ struct arguments {
     const char *program; /* as it was called, for commands that are printed */
     const char **names;  /* the arguments that are no options; owned */
     size_t name_count;
-    bool all, json, help, quiet, every, no_check, cancel_each;
-    uint64_t cancel; /* the moment of the one cancellation; 0: none */
+    bool all, json, help, quiet, every, no_check, exhaustive, cancel_each;
+    const char *cancel_text; /* what --cancel says; NULL: nothing */
+    uint64_t cancel;         /* of `run`: the moment of the one cancellation; 0: none */
     bool has_seeds;
     uint64_t first_seed, last_seed;
-    const char *trace, *out, *junit, *explain;
+    const char *trace, *out, *junit, *json_file, *explain, *strategy;
+    uint64_t runs, seconds, depth, jobs, most; /* 0: not given */
     struct qp_param_value params[MOST_PARAMS]; /* names are owned */
     size_t param_count;
 };
@@ -28,12 +30,13 @@ struct arguments {
 struct command {
     const char *name;
     const char *synopsis; /* "NAME... [--seed N]" */
-    const char *options;  /* those that it takes, between spaces: " --seed --param " */
+    const char *options;  /* those that it takes, between spaces: " --seed --json= "; with '=': a flag elsewhere */
     const char *help;     /* what it does, in lines */
     int (*run)(struct arguments *arguments);
 };
 
-extern const struct command list_command, run_command, replay_command, check_command, diff_command;
+extern const struct command list_command, run_command, replay_command, explore_command, shrink_command,
+    check_command, diff_command;
 
 /* Prints "quipu: ..." to stderr and returns EXIT_BAD_INPUT. */
 int complain(const char *format, ...) QP_PRINTF(1, 2);

@@ -103,3 +103,18 @@ bool write_trace(const char *path, const struct qp_trace_meta *meta, const struc
     }
     return true;
 }
+
+bool recorded_params(const struct qp_trace_meta *meta, const struct qp_scenario *scenario,
+                            struct qp_param_value params[QP_TRACE_PARAMS_MOST])
+{
+    size_t i;
+    for (i = 0; i < meta->param_count; i++) {
+        if (!qp_scenario_param_find(scenario, meta->params[i].name)) {
+            complain("the trace sets a parameter '%s', which scenario %s does not have", meta->params[i].name,
+                     scenario->name);
+            return false;
+        }
+        params[i] = (struct qp_param_value){meta->params[i].name, meta->params[i].value};
+    }
+    return true;
+}

@@ -34,6 +34,10 @@ struct qp_trace_meta trace_meta(const struct qp_scenario_run *run, uint64_t seed
                                 const struct qp_trace_param *params, size_t param_count, uint32_t faults,
                                 const struct qp_sim_result *result);
 
+/* The parameters of a recorded run. False: a sentence says which one its scenario does not have. */
+bool recorded_params(const struct qp_trace_meta *meta, const struct qp_scenario *scenario,
+                     struct qp_param_value params[QP_TRACE_PARAMS_MOST]);
+
 /* Writes what was recorded of a run to a file. False: a sentence was printed. */
 bool write_trace(const char *path, const struct qp_trace_meta *meta, const struct qp_recorder *recorder,
                  const struct qp_sim_result *result);

@@ -58,22 +58,6 @@ static int compare(const char *path, const struct qp_trace *trace, const struct 
     return first == QP_EVENTS_SAME ? verdict(path, trace, result) : diverged(path, &recorded, &replayed, first);
 }
 
-/* The parameters as they were recorded. */
-static bool recorded_params(const struct qp_trace_meta *meta, const struct qp_scenario *scenario,
-                            struct qp_param_value params[QP_TRACE_PARAMS_MOST])
-{
-    size_t i;
-    for (i = 0; i < meta->param_count; i++) {
-        if (!qp_scenario_param_find(scenario, meta->params[i].name)) {
-            complain("the trace sets a parameter '%s', which scenario %s does not have", meta->params[i].name,
-                     scenario->name);
-            return false;
-        }
-        params[i] = (struct qp_param_value){meta->params[i].name, meta->params[i].value};
-    }
-    return true;
-}
-
 static int replay_trace(const char *path, const struct qp_trace *trace)
 {
     static const uint32_t none;

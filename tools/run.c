@@ -6,13 +6,12 @@
  */
 #include "tools/command.h"
 #include "tools/execute.h"
+#include "tools/selection.h"
 #include "traces/print.h"
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum { PATH_SIZE = 1024, PROGRESS_EVERY = 256 };
@@ -77,15 +76,6 @@ static bool record(struct runner *self, struct qp_scenario_run *run, struct whic
 }
 
 /* ---- where traces go ---- */
-
-static bool make_folder(const char *path)
-{
-    struct stat status;
-    if (mkdir(path, 0777) == 0 || (errno == EEXIST && stat(path, &status) == 0 && S_ISDIR(status.st_mode)))
-        return true;
-    complain("cannot make the folder '%s': %s", path, strerror(errno));
-    return false;
-}
 
 static bool trace_path(const struct runner *self, const struct qp_scenario *scenario, struct which which,
                        char path[PATH_SIZE])
@@ -219,54 +209,20 @@ static void run_scenario(struct runner *self, struct qp_scenario_run *run)
 
 /* ---- which ones, with what parameters ---- */
 
-/* The parameters that this scenario declares. */
-static size_t select_params(const struct arguments *arguments, const struct qp_scenario *scenario,
-                            struct qp_param_value params[MOST_PARAMS])
+static bool parse_cancel(struct arguments *arguments)
 {
-    size_t i, count = 0;
-    for (i = 0; i < arguments->param_count; i++)
-        if (qp_scenario_param_find(scenario, arguments->params[i].name))
-            params[count++] = arguments->params[i];
-    return count;
+    const char *value = arguments->cancel_text;
+    arguments->cancel_each = value && strcmp(value, "each") == 0;
+    if (!value || arguments->cancel_each || (parse_unsigned(value, &arguments->cancel) && arguments->cancel))
+        return true;
+    complain("--cancel takes 'each', or the number of a moment, from 1, not '%s'", value);
+    return false;
 }
 
-static bool params_are_known(const struct arguments *arguments)
+static bool make_sense(struct arguments *arguments)
 {
-    size_t i, k;
-    for (i = 0; i < arguments->param_count; i++) {
-        const char *name = arguments->params[i].name;
-        const struct qp_scenario_param *any = qp_param_first();
-        bool known = false;
-        for (k = 0; k < arguments->name_count; k++)
-            known = known || qp_scenario_param_find(qp_scenario_find(arguments->names[k]), name);
-        for (; arguments->all && any; any = any->next)
-            known = known || strcmp(any->name, name) == 0;
-        if (!known) {
-            complain("no scenario that was named has a parameter '%s'", name);
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool names_are_known(const struct arguments *arguments)
-{
-    size_t i;
-    for (i = 0; i < arguments->name_count; i++)
-        if (!qp_scenario_find(arguments->names[i])) {
-            complain("there is no scenario '%s' (%s list shows those that there are)", arguments->names[i],
-                     arguments->program);
-            return false;
-        }
-    return true;
-}
-
-static bool make_sense(const struct arguments *arguments)
-{
-    if (arguments->all == (arguments->name_count > 0)) {
-        complain("'run' takes the names of scenarios, or --all");
+    if (!selection_makes_sense(arguments, "run") || !parse_cancel(arguments))
         return false;
-    }
     if (arguments->trace && (arguments->name_count != 1 || arguments->out)) {
         complain("--trace takes one scenario, and no --out; --out takes a folder for the traces of many");
         return false;
@@ -275,27 +231,18 @@ static bool make_sense(const struct arguments *arguments)
         complain("--every takes --out, a folder for the traces");
         return false;
     }
-    return names_are_known(arguments) && params_are_known(arguments) &&
-           (!arguments->out || make_folder(arguments->out));
-}
-
-static void run_one(struct runner *self, const struct qp_scenario *scenario)
-{
-    struct qp_param_value params[MOST_PARAMS];
-    struct qp_scenario_run run = {.scenario = scenario, .params = params};
-    run.param_count = select_params(self->arguments, scenario, params);
-    run_scenario(self, &run);
-    fflush(stdout);
+    return !arguments->out || make_folder(arguments->out);
 }
 
 static void run_selected(struct runner *self)
 {
-    const struct qp_scenario *scenario = qp_scenario_first();
+    struct qp_param_value params[MOST_PARAMS];
+    struct qp_scenario_run run;
     size_t i;
-    for (; self->arguments->all && scenario; scenario = scenario->next)
-        run_one(self, scenario);
-    for (i = 0; i < self->arguments->name_count; i++)
-        run_one(self, qp_scenario_find(self->arguments->names[i]));
+    for (i = 0; selection_at(self->arguments, i, &run, params); i++) {
+        run_scenario(self, &run);
+        fflush(stdout);
+    }
 }
 
 static int run(struct arguments *arguments)

@@ -1,0 +1,238 @@
+/* Exploring: see explore.h for the state. */
+#include "sim/explore.h"
+#include <string.h>
+
+/* ---- strategies ---- */
+
+static const char *const names[] = {"random", "pct", "pos", "surw", "portfolio"};
+
+bool qp_explore_strategy_is_known(const char *name)
+{
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(names[i], name) == 0)
+            return true;
+    return false;
+}
+
+static struct qp_strategy *find_strategy(struct qp_explorer *self, const char *name)
+{
+    struct qp_strategy *all[] = {&self->random.strategy, &self->pct.strategy, &self->pos.strategy,
+                                 &self->surw.strategy, &self->portfolio.strategy};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (strcmp(all[i]->ops->name, name) == 0)
+            return all[i];
+    return &self->portfolio.strategy;
+}
+
+static void init_strategies(struct qp_explorer *self)
+{
+    qp_random_strategy_init(&self->random);
+    qp_pct_strategy_init(&self->pct, self->options.depth);
+    qp_pos_strategy_init(&self->pos);
+    qp_surw_strategy_init(&self->surw);
+    qp_portfolio_strategy_init(&self->portfolio);
+    self->strategy = find_strategy(self, self->options.strategy);
+    qp_cancel_strategy_init(&self->cancel, self->strategy, 0);
+}
+
+static void end_strategies(struct qp_explorer *self)
+{
+    qp_pct_strategy_end(&self->pct);
+    qp_pos_strategy_end(&self->pos);
+    qp_surw_strategy_end(&self->surw);
+    qp_portfolio_strategy_end(&self->portfolio);
+}
+
+bool qp_explorer_init(struct qp_explorer *self, const struct qp_scenario_run *run,
+                      const struct qp_explore_options *options)
+{
+    memset(self, 0, sizeof *self);
+    self->options = *options;
+    self->run = *run;
+    self->checker = options->check ? qp_checker_create() : NULL;
+    if (options->check && !self->checker)
+        return false;
+    self->faults = options->cancel != QP_CANCEL_NONE ? 1u << QP_CHOICE_CANCEL : 0;
+    qp_sim_init(&self->sim);
+    init_strategies(self);
+    return true;
+}
+
+void qp_explorer_end(struct qp_explorer *self)
+{
+    end_strategies(self);
+    qp_sim_end(&self->sim);
+    qp_checker_destroy(self->checker);
+}
+
+void qp_explorer_begin_block(struct qp_explorer *self)
+{
+    end_strategies(self);
+    init_strategies(self);
+}
+
+/* ---- what was seen ---- */
+
+static struct qp_explore_point *find_point(struct qp_explore_tally *tally, const struct qp_site *site)
+{
+    struct qp_explore_point *point;
+    size_t i;
+    for (i = 0; i < tally->point_count; i++)
+        if (tally->points[i].site == site)
+            return &tally->points[i];
+    if (i == QP_EXPLORE_POINTS)
+        return &tally->points[i - 1];
+    point = &tally->points[tally->point_count++];
+    *point = (struct qp_explore_point){.site = site};
+    return point;
+}
+
+static void see(void *context, const struct qp_choice *choice, bool cancelled)
+{
+    struct qp_explorer *self = context;
+    struct qp_explore_point *point;
+    if (!self->tally)
+        return;
+    point = find_point(self->tally, choice->site);
+    point->seen[choice->moment]++;
+    point->cancelled[choice->moment] += cancelled;
+}
+
+/* ---- executions ---- */
+
+/* Seeds that are near one another are not alike: the strategies spread them. */
+static uint64_t seed_of(const struct qp_explorer *self, uint64_t number)
+{
+    return self->options.seed + number * 0x9e3779b97f4a7c15u;
+}
+
+static bool execute(struct qp_explorer *self, const struct qp_explore_which *which)
+{
+    struct qp_sim_config config = {.seed = seed_of(self, which->number), .faults = self->faults};
+    struct qp_watch watch = {NULL, self->checker};
+    config.strategy = self->faults ? &self->cancel.strategy : self->strategy;
+    self->cancel.at = which->at;
+    self->cancel.and_at = which->and_at;
+    self->cancel.one_in = self->options.cancel == QP_CANCEL_RANDOM ? 16 : 0;
+    self->cancel.seen = see;
+    self->cancel.context = self;
+    return qp_execute_watched(&self->sim, &self->run, &config, &watch, &self->result);
+}
+
+static bool execute_counted(struct qp_explorer *self, uint64_t number, uint64_t at, uint64_t and_at)
+{
+    struct qp_explore_which which = {number, at, and_at};
+    bool kept;
+    if (self->progress) {
+        self->progress[0] = number;
+        self->progress[1] = at;
+        self->progress[2] = and_at;
+        self->progress[3]++;
+    }
+    kept = execute(self, &which);
+    self->tally->executions++;
+    self->tally->steps += self->result.steps;
+    if (!kept)
+        self->failed = which;
+    return kept;
+}
+
+/* With a second cancellation after the first, at each moment in turn. */
+static bool second_cancellations(struct qp_explorer *self, uint64_t number, uint64_t at)
+{
+    uint64_t moments = self->cancel.moments, and_at;
+    for (and_at = at + 1; and_at <= moments; and_at++)
+        if (!execute_counted(self, number, at, and_at))
+            return false;
+    return true;
+}
+
+static bool cancellations(struct qp_explorer *self, uint64_t number)
+{
+    uint64_t moments = self->cancel.moments, at;
+    for (at = 1; at <= moments; at++) {
+        if (!execute_counted(self, number, at, 0))
+            return false;
+        if (self->options.cancel == QP_CANCEL_PAIRS && !second_cancellations(self, number, at))
+            return false;
+    }
+    return true;
+}
+
+bool qp_explorer_case(struct qp_explorer *self, uint64_t number, struct qp_explore_tally *tally)
+{
+    bool kept;
+    self->tally = tally;
+    kept = execute_counted(self, number, 0, 0);
+    if (kept && (self->options.cancel == QP_CANCEL_EACH || self->options.cancel == QP_CANCEL_PAIRS))
+        kept = cancellations(self, number);
+    self->tally = NULL;
+    return kept;
+}
+
+/* ---- exhaustively ---- */
+
+/* Every schedule with this cancellation. False: there may be more, or one failed. */
+static bool every_schedule(struct qp_explorer *self, struct qp_enumerate_strategy *every, uint64_t at, uint64_t most,
+                           uint64_t *moments)
+{
+    do {
+        if (self->tally->executions == most || !execute_counted(self, self->tally->executions, at, 0))
+            return false;
+        if (self->cancel.moments > *moments)
+            *moments = self->cancel.moments;
+        if (every->overflowed)
+            return false;
+    } while (qp_enumerate_next(every));
+    return true;
+}
+
+bool qp_explorer_every(struct qp_explorer *self, uint64_t most, struct qp_explore_tally *tally, bool *failed)
+{
+    struct qp_enumerate_strategy every;
+    uint64_t at, moments = 0;
+    bool complete = true;
+    self->tally = tally;
+    self->failed.number = UINT64_MAX;
+    for (at = 0; at <= moments && complete; at++) {
+        qp_enumerate_strategy_init(&every);
+        self->strategy = self->cancel.inner = &every.strategy;
+        complete = every_schedule(self, &every, at, most, &moments);
+        qp_enumerate_strategy_end(&every);
+    }
+    *failed = self->failed.number != UINT64_MAX;
+    self->tally = NULL;
+    return complete;
+}
+
+/* ---- failures ---- */
+
+/* FNV-1a over the first line, where every number counts as one '#'. */
+static uint64_t hash_text(const char *text)
+{
+    uint64_t hash = 0xcbf29ce484222325u;
+    bool in_number = false;
+    for (; *text && *text != '\n'; text++) {
+        bool digit = *text >= '0' && *text <= '9';
+        if (!digit || !in_number)
+            hash = (hash ^ (unsigned char)(digit ? '#' : *text)) * 0x100000001b3u;
+        in_number = digit;
+    }
+    return hash;
+}
+
+struct qp_failure_key qp_failure_key(const struct qp_sim_result *result, const struct qp_checker *checker)
+{
+    const struct qp_violation *first = checker ? qp_checker_at(checker, 0) : NULL;
+    struct qp_failure_key key = {result->outcome, first ? (int)first->id : -1, 0};
+    if (!first)
+        key.text = hash_text(result->report);
+    return key;
+}
+
+bool qp_failure_same(const struct qp_failure_key *a, const struct qp_failure_key *b)
+{
+    if (a->rule >= 0 || b->rule >= 0)
+        return a->rule == b->rule;
+    return a->outcome == b->outcome && a->text == b->text;
+}

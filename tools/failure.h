@@ -1,0 +1,33 @@
+/* What is made of a failed execution: the smallest that fails in the same way, its story, its trace. */
+#ifndef TOOLS_FAILURE_H
+#define TOOLS_FAILURE_H
+
+#include "sim/shrink.h"
+#include "tools/execute.h"
+#include <stdio.h>
+
+struct failure {
+    const char *program; /* for the command that replays it */
+    const struct qp_scenario_run *run;
+    struct qp_sim *sim;
+    struct qp_checker *checker; /* NULL: no rules */
+    uint32_t faults;
+    uint64_t seed;
+    const uint32_t *choices; /* of the failed execution; borrowed */
+    size_t choice_count;
+    uint64_t most;         /* executions that the minimising may take */
+    const char *trace;     /* where the trace goes; NULL: nowhere */
+    size_t first_lines;    /* of the story before */
+    size_t lines;          /* and after it was minimised */
+    uint64_t first_odd, odd;
+    uint64_t executions;   /* that it took */
+    struct qp_failure_key key;
+};
+
+/*
+ * Minimises it, writes the trace, and tells what broke, the story, and how to see it again; indented. False: it did not
+ * fail again, or there was no memory; that is told instead.
+ */
+bool tell_failure(FILE *file, struct failure *failure);
+
+#endif
