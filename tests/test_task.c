@@ -1186,7 +1186,7 @@ static void note_lent(void *arg)
     note(((struct lent *)arg)->word);
 }
 
-/* Uses main's memory to the end. */
+/* Uses what it was lent to the end. */
 static void borrower(void *arg)
 {
     QP_ASSERT_EQ(qp_defer(note_lent, arg), QP_OK);
@@ -1196,8 +1196,7 @@ static void borrower(void *arg)
 static void outlives(void *arg)
 {
     static const struct qp_task_options drop_only = {.drop = note_word, .result = &counted};
-    struct lent first = {"first"}, second = {"second"};
-    (void)arg;
+    static struct lent first = {"first"}, second = {"second"};
     begin();
     QP_ASSERT_EQ(qp_defer(note_word, "main's own"), QP_OK);
     qp_spawn(borrower, &first);
