@@ -16,8 +16,8 @@ bool qp_explore_strategy_is_known(const char *name)
 
 static struct qp_strategy *find_strategy(struct qp_explorer *self, const char *name)
 {
-    struct qp_strategy *all[] = {&self->random.strategy, &self->pct.strategy, &self->pos.strategy,
-                                 &self->surw.strategy, &self->portfolio.strategy};
+    struct qp_strategy *all[] = {&self->random.strategy, &self->pct.strategy, &self->pos.strategy, &self->surw.strategy,
+                                 &self->portfolio.strategy};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         if (strcmp(all[i]->ops->name, name) == 0)
             return all[i];

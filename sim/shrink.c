@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { ODD_COST = 2 }; /* a choice out of the ordinary is worth so many steps */
+
 static uint64_t count_odd(const uint32_t *choices, size_t count)
 {
     uint64_t odd = 0;
@@ -27,6 +29,9 @@ static bool fails(struct qp_shrink *self, const uint32_t *choices, size_t count,
     struct qp_watch watch = {recorder, self->checker};
     struct qp_failure_key key;
     qp_replay_strategy_init(&replay, choices, count);
+    memset(self->tried, 0, sizeof self->tried);
+    replay.counts = self->tried;
+    replay.room = QP_SHRINK_PLACES;
     config.strategy = &replay.strategy;
     self->executions++;
     if (qp_execute_watched(self->sim, &run, &config, &watch, self->result) || self->result->truncated)
@@ -49,6 +54,7 @@ static bool keep(struct qp_shrink *self)
     self->count = count;
     self->odd = count_odd(choices, count);
     self->steps = self->result->steps;
+    memcpy(self->counts, self->tried, sizeof self->counts);
     return true;
 }
 
@@ -56,11 +62,10 @@ static bool is_smaller(const struct qp_shrink *self)
 {
     size_t count = trimmed(self->result->choices, self->result->choice_count);
     uint64_t odd = count_odd(self->result->choices, count);
-    if (odd != self->odd)
-        return odd < self->odd;
-    if (self->result->steps != self->steps)
-        return self->result->steps < self->steps;
-    return count < self->count;
+    uint64_t now = ODD_COST * odd + self->result->steps, before = ODD_COST * self->odd + self->steps;
+    if (now != before)
+        return now < before;
+    return odd != self->odd ? odd < self->odd : count < self->count;
 }
 
 /* Tries a candidate; true when it is the smallest now. */
@@ -71,9 +76,10 @@ static bool try_list(struct qp_shrink *self, const uint32_t *choices, size_t cou
     return fails(self, choices, count, NULL) && is_smaller(self) && keep(self);
 }
 
+/* With room for a few more than it has, all plain. */
 static uint32_t *copy(const struct qp_shrink *self)
 {
-    uint32_t *choices = malloc((self->count + 1) * sizeof *choices);
+    uint32_t *choices = calloc(self->count + QP_SHRINK_PLACES, sizeof *choices);
     if (choices)
         memcpy(choices, self->choices, self->count * sizeof *choices);
     return choices;
@@ -113,19 +119,22 @@ static bool pieces(struct qp_shrink *self, size_t length, bool cut)
     return any;
 }
 
-/* One choice takes an earlier alternative. */
-static bool lower_values(struct qp_shrink *self)
+/* One choice takes another alternative, and what follows is plain, or as it was: the failure may come earlier. */
+static bool other_values(struct qp_shrink *self)
 {
     bool any = false;
-    for (size_t i = 0; i < self->count; i++) {
-        uint32_t *choices = self->choices[i] > 1 ? copy(self) : NULL;
-        uint64_t odd = self->odd;
-        if (!choices)
-            continue;
-        choices[i] = 1;
-        if (try_list(self, choices, self->count) && self->odd < odd)
-            any = true;
-        free(choices);
+    for (size_t i = 0; i < QP_SHRINK_PLACES && self->counts[i]; i++) {
+        for (uint32_t value = 1; value < self->counts[i]; value++) {
+            uint32_t *choices = copy(self);
+            size_t count = i < self->count ? self->count : i + 1;
+            if (!choices)
+                break;
+            choices[i] = value;
+            any = try_list(self, choices, count) || any;
+            if (i + 1 < count)
+                any = try_list(self, choices, i + 1) || any;
+            free(choices);
+        }
     }
     return any;
 }
@@ -167,7 +176,7 @@ void qp_shrink_all(struct qp_shrink *self)
             any = pieces(self, length, false) || any;
             any = pieces(self, length, true) || any;
         }
-        any = lower_values(self) || any;
+        any = other_values(self) || any;
         if (!any)
             any = cut_and_clear(self);
     }

@@ -2,28 +2,30 @@
  * Minimising a failed execution: a list of choices that fails in the same way, of which nothing more can be left out.
  *
  * The first alternative of every choice is the plain one: the task that was ready first, the timer before the task, no
- * cancellation. So a list is smaller when fewer of its choices are others, then when its execution has fewer steps.
+ * cancellation. So a list is smaller when fewer of its choices are others and its execution has fewer steps.
  */
 #ifndef SIM_SHRINK_H
 #define SIM_SHRINK_H
 
 #include "sim/explore.h"
 
-enum { QP_SHRINK_STEPS = 20000000 };
+enum { QP_SHRINK_STEPS = 20000000, QP_SHRINK_PLACES = 128 };
 
 struct qp_shrink {
-    struct qp_sim *sim;                 /* borrowed, all of them */
+    struct qp_sim *sim; /* borrowed, all of them */
     const struct qp_scenario_run *run;
-    struct qp_checker *checker;         /* NULL: no rules */
+    struct qp_checker *checker; /* NULL: no rules */
     uint32_t faults;
-    struct qp_failure_key key;          /* what must go on failing */
-    uint64_t most;                      /* executions that it may take */
-    uint64_t executions;                /* that it took */
-    uint64_t total_steps;               /* of all of them: at most QP_SHRINK_STEPS */
-    uint32_t *choices;                  /* the smallest so far; owned */
+    struct qp_failure_key key;         /* what must go on failing */
+    uint64_t most;                     /* executions that it may take */
+    uint64_t executions;               /* that it took */
+    uint64_t total_steps;              /* of all of them: at most QP_SHRINK_STEPS */
+    uint32_t tried[QP_SHRINK_PLACES];  /* of the last execution's */
+    uint32_t counts[QP_SHRINK_PLACES]; /* alternatives of the first choices of the smallest */
+    uint32_t *choices;                 /* the smallest so far; owned */
     size_t count;
-    uint64_t odd, steps;                /* its choices that are not the first alternative; its steps */
-    struct qp_sim_result *result;       /* of the last execution; borrowed */
+    uint64_t odd, steps;          /* its choices that are not the first alternative; its steps */
+    struct qp_sim_result *result; /* of the last execution; borrowed */
 };
 
 /* Begins with a list, copied, that fails. False: it does not fail in this way, or there is no memory. */

@@ -121,7 +121,9 @@ struct qp_replay_strategy {
     struct qp_strategy strategy;
     const uint32_t *choices; /* borrowed */
     size_t count, next;
-    size_t misfits; /* choices that could not be followed */
+    size_t misfits;   /* choices that could not be followed */
+    uint32_t *counts; /* gets how many alternatives each choice had, the first `room` of them; or NULL; borrowed */
+    size_t room;
 };
 void qp_replay_strategy_init(struct qp_replay_strategy *self, const uint32_t *choices, size_t count);
 

@@ -105,7 +105,7 @@ bool write_trace(const char *path, const struct qp_trace_meta *meta, const struc
 }
 
 bool recorded_params(const struct qp_trace_meta *meta, const struct qp_scenario *scenario,
-                            struct qp_param_value params[QP_TRACE_PARAMS_MOST])
+                     struct qp_param_value params[QP_TRACE_PARAMS_MOST])
 {
     size_t i;
     for (i = 0; i < meta->param_count; i++) {

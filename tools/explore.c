@@ -1,5 +1,6 @@
 /*
- * `quipu explore`: looks for an execution that fails, by many strategies, in many processes, and tells its smallest form.
+ * `quipu explore`: looks for an execution that fails, by many strategies, in many processes, and tells its smallest
+ * form.
  *
  * State: for each scenario which blocks were given out and which came back. Blocks are given in order, those of all
  * scenarios in turn; a failure counts when every block before it has come back, so that the result does not hang on who
@@ -20,6 +21,7 @@ enum { USUAL_RUNS = 10000, LINE = 96 };
 /* A block that was given out, and what came of it. */
 struct given {
     bool back;
+    uint64_t executions, steps;
     struct found *failure; /* owned; NULL: it did not fail */
 };
 
@@ -103,7 +105,7 @@ static bool give_one(struct exploration *self, size_t index)
         return false;
     if (!target->count)
         target->began = seconds_now();
-    target->blocks[target->count++] = (struct given){false, NULL};
+    target->blocks[target->count++] = (struct given){0};
     return true;
 }
 
@@ -147,7 +149,10 @@ static void finish(struct exploration *self, struct target *target)
 static void look_at(struct exploration *self, struct target *target)
 {
     while (!target->done && target->whole < target->count && target->blocks[target->whole].back) {
-        target->failure = target->blocks[target->whole++].failure;
+        const struct given *given = &target->blocks[target->whole++];
+        target->tally.executions += given->executions;
+        target->tally.steps += given->steps;
+        target->failure = given->failure;
         if (target->failure || target->whole == blocks_of(self))
             finish(self, target);
     }
@@ -158,10 +163,10 @@ static void take_back(struct exploration *self, const struct found *found)
     struct target *target = &self->targets[found->block.scenario];
     size_t index = found->block.exhaustive ? 0 : (size_t)(found->block.first / QP_EXPLORE_BLOCK);
     struct given *given = &target->blocks[index];
-    target->tally.executions += found->tally.executions;
-    target->tally.steps += found->tally.steps;
+    given->executions = found->tally.executions;
+    given->steps = found->tally.steps;
     add_points(&target->tally, &found->tally);
-    self->executions += found->tally.executions;
+    self->executions += found->tally.executions; /* also those behind a failure, which nobody needs */
     self->steps += found->tally.steps;
     target->complete = found->complete;
     given->back = true;
@@ -262,8 +267,7 @@ static bool add_target(const struct exploration *self, const struct target *targ
     count_points(&target->tally, &cancelled);
     if (!object || !cJSON_AddItemToArray(array, object))
         return false;
-    if (target->failure && target->failure->text &&
-        !cJSON_AddStringToObject(object, "failure", target->failure->text))
+    if (target->failure && target->failure->text && !cJSON_AddStringToObject(object, "failure", target->failure->text))
         return false;
     return cJSON_AddStringToObject(object, "name", target->run.scenario->name) &&
            cJSON_AddStringToObject(object, "strategy", self->exhaustive ? "exhaustive" : self->options.strategy) &&
@@ -373,9 +377,7 @@ static bool options_make_sense(struct exploration *self)
                                                 .strategy = strategy,
                                                 .depth = arguments->depth ? (uint32_t)arguments->depth : 3,
                                                 .check = !arguments->no_check};
-    self->runs = arguments->runs                           ? arguments->runs
-                 : arguments->seconds || self->exhaustive ? UINT64_MAX
-                                                           : USUAL_RUNS;
+    self->runs = arguments->runs ? arguments->runs : arguments->seconds || self->exhaustive ? UINT64_MAX : USUAL_RUNS;
     return parse_cancel(arguments->cancel_text, &self->options.cancel) &&
            (!arguments->out || make_folder(arguments->out));
 }
@@ -465,8 +467,10 @@ const struct command explore_command = {
     "  --runs N          cases of each scenario; 10000\n"
     "  --time SECONDS    until so much time has passed, for all of them together\n"
     "  --exhaustive      every schedule; with --runs at most so many executions\n"
-    "  --cancel MODE     none; each: every case again with a cancellation at each await in turn; pairs: with each two;\n"
-    "                    random. A disturbed execution must give back what it holds and break no contract, but need not\n"
+    "  --cancel MODE     none; each: every case again with a cancellation at each await in turn; pairs: with each "
+    "two;\n"
+    "                    random. A disturbed execution must give back what it holds and break no contract, but need "
+    "not\n"
     "                    keep the scenario's own assertions\n"
     "  --jobs N          processes; one for each processor. One that crashes is a finding, and replaced\n"
     "  --out DIR         where the trace of a failure goes, as DIR/NAME.jsonl\n"

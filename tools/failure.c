@@ -55,7 +55,8 @@ static void tell(FILE *file, struct failure *failure, struct qp_shrink *shrink, 
 {
     struct qp_events events = qp_recorder_events(recorder);
     fprintf(file, "    ended as %s", qp_status_name(shrink->result->outcome));
-    fprintf(file, "; minimised in %" PRIu64 " executions, from %" PRIu64 " choices out of the ordinary to %" PRIu64 "\n",
+    fprintf(file,
+            "; minimised in %" PRIu64 " executions, from %" PRIu64 " choices out of the ordinary to %" PRIu64 "\n",
             shrink->executions, failure->first_odd, shrink->odd);
     tell_rules(file, failure->checker);
     tell_lines(file, shrink->result->report);

@@ -15,12 +15,12 @@ struct failure {
     uint64_t seed;
     const uint32_t *choices; /* of the failed execution; borrowed */
     size_t choice_count;
-    uint64_t most;         /* executions that the minimising may take */
-    const char *trace;     /* where the trace goes; NULL: nowhere */
-    size_t first_lines;    /* of the story before */
-    size_t lines;          /* and after it was minimised */
+    uint64_t most;      /* executions that the minimising may take */
+    const char *trace;  /* where the trace goes; NULL: nowhere */
+    size_t first_lines; /* of the story before */
+    size_t lines;       /* and after it was minimised */
     uint64_t first_odd, odd;
-    uint64_t executions;   /* that it took */
+    uint64_t executions; /* that it took */
     struct qp_failure_key key;
 };
 

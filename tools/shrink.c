@@ -82,7 +82,8 @@ static int shrink(struct arguments *arguments)
 const struct command shrink_command = {
     "shrink", "FILE [--out FILE] [--most N]", " --out --most ",
     "Makes a recorded failure as small as it can be: runs it again and again with less of what is out of the ordinary\n"
-    "(another task than the first ready one, a timer that comes late, a cancellation), as long as it fails in the same\n"
+    "(another task than the first ready one, a timer that comes late, a cancellation), as long as it fails in the "
+    "same\n"
     "way; tells the story of the smallest, and writes its trace.\n\n"
     "  --out FILE        where the trace goes; the file itself where none is given\n"
     "  --most N          how many executions it may take; 100000\n"

@@ -25,8 +25,8 @@ struct label {
 struct story {
     struct line *lines;
     size_t count, room;
-    struct label *tasks, *objects, *values;
-    size_t task_room, object_room, value_room;
+    struct label *tasks, *objects, *values, *joined; /* joined: by the future */
+    size_t task_room, object_room, value_room, joined_room;
     uint64_t most_task;
     int64_t time_ns;
     bool failed; /* memory ran out */
@@ -159,10 +159,12 @@ static const char *status_name(uint64_t status)
     return qp_outcome_name(status) ? qp_outcome_name(status) : "?";
 }
 
-/* "recv jobs" */
+/* "recv jobs", "join worker" */
 static void name_operation(struct story *self, const struct qp_event *event, char text[TEXT])
 {
     const char *object = event->object ? object_label(self, event->object) : "";
+    if (event->future && event->op && strcmp(event->op, "join") == 0)
+        object = label_at(self, &self->joined, &self->joined_room, event->future);
     snprintf(text, TEXT, "%s%s%s", event->op ? event->op : "a future", *object ? " " : "", object);
 }
 
@@ -170,8 +172,12 @@ static void future_event(struct story *self, const struct qp_event *event, const
 {
     char operation[TEXT];
     name_operation(self, event, operation);
+    if (event->kind == QP_EVENT_FUTURE_READY && event->op && strcmp(event->op, "yield") == 0)
+        return;
     if (event->kind == QP_EVENT_FUTURE_DROPPED && !only_passes_on(event))
         tell(self, event, "%s: cancelled", operation);
+    else if (event->kind == QP_EVENT_FUTURE_PENDING && event->op && strcmp(event->op, "yield") == 0)
+        tell(self, event, "yield");
     else if (event->kind == QP_EVENT_FUTURE_PENDING && !only_passes_on(event))
         tell(self, event, "%s ...", operation);
     else if (event->kind == QP_EVENT_FUTURE_READY && event->fields[0] == QP_TIMEOUT)
@@ -213,12 +219,25 @@ static void object_event(struct story *self, const struct qp_event *event)
     }
 }
 
+/* Several tasks may have the same name: after the first their numbers follow. */
+static void name_task(struct story *self, uint64_t task, const char *name)
+{
+    char text[sizeof(struct label)];
+    uint64_t other = 1;
+    if (!name || !*name)
+        return;
+    while (other < task && strcmp(task_label(self, other), name) != 0)
+        other++;
+    if (other < task)
+        snprintf(text, sizeof text, "%.24s %" PRIu64, name, task);
+    set_label(task_label(self, task), other < task ? text : name);
+}
+
 static void task_event(struct story *self, const struct qp_event *event)
 {
     switch (event->kind) {
     case QP_EVENT_TASK_SPAWNED:
-        if (event->text && *event->text)
-            set_label(task_label(self, event->fields[0]), event->text);
+        name_task(self, event->fields[0], event->text);
         if (event->task)
             tell(self, event, "spawns %s", task_label(self, event->fields[0]));
         if (event->fields[0] > self->most_task)
@@ -271,6 +290,8 @@ static void hear(struct story *self, const struct qp_event *event, const struct 
 {
     if (event->kind <= QP_EVENT_DEFERRED_OVER)
         task_event(self, event);
+    else if (event->kind == QP_EVENT_FUTURE_ASKED && event->fields[2])
+        set_label(label_at(self, &self->joined, &self->joined_room, event->future), task_label(self, event->fields[2]));
     else if (event->kind <= QP_EVENT_FUTURE_INNER)
         future_event(self, event, before);
     else if (event->kind >= QP_EVENT_OBJECT_CREATED && event->kind <= QP_EVENT_OBJECT_DESTROYED)
@@ -307,9 +328,9 @@ static int column_width(const struct story *self)
 static void print_heads(FILE *file, struct story *self, const char *indent)
 {
     fprintf(file, "%s", indent);
-    for (uint64_t task = 1; task <= self->most_task; task++)
+    for (uint64_t task = 1; task < self->most_task; task++)
         fprintf(file, "%-*.*s ", WIDTH, WIDTH, task_label(self, task));
-    fputc('\n', file);
+    fprintf(file, "%.*s\n", WIDTH, task_label(self, self->most_task));
 }
 
 static void print_line(FILE *file, struct story *self, const struct line *line, const char *indent)
@@ -361,5 +382,6 @@ size_t print_story(FILE *file, const struct qp_events *events, const char *inden
     free(self.tasks);
     free(self.objects);
     free(self.values);
+    free(self.joined);
     return count;
 }

@@ -7,7 +7,8 @@
 #include "traces/events.h"
 #include <stdio.h>
 
-/* Prints the story, each line after `indent`; of a long one the beginning and the end. Returns its lines, all of them. */
+/* Prints the story, each line after `indent`; of a long one the beginning and the end. Returns its lines, all of them.
+ */
 size_t print_story(FILE *file, const struct qp_events *events, const char *indent);
 
 #endif

@@ -21,7 +21,7 @@ struct found {
     struct block block;
     bool failed, complete; /* complete: exhaustive, and there is no more */
     struct qp_explore_which which;
-    int crashed;           /* the signal that ended it, or -1: it hung; 0: neither */
+    int crashed; /* the signal that ended it, or -1: it hung; 0: neither */
     uint64_t first_lines, lines;
     struct qp_explore_tally tally;
     char *text; /* of a failure; owned */

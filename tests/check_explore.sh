@@ -1,0 +1,45 @@
+#!/bin/sh
+# Every planted mistake is found, small, and its trace replays: check_explore.sh QUIPU_BROKEN WORK_DIR
+set -eu
+broken=$1
+work=$2
+rm -rf "$work"
+mkdir -p "$work"
+
+status=0
+"$broken" explore --all --jobs 2 --out "$work/first" --json "$work/first.json" --junit "$work/first.xml" \
+    >"$work/first.txt" || status=$?
+[ "$status" -eq 1 ] || { echo "explore ended with $status"; exit 1; }
+count=$("$broken" list | wc -l)
+found=$(grep -c ' FAILED$' "$work/first.txt")
+[ "$found" -eq "$count" ] || { echo "$found of $count planted mistakes were found"; exit 1; }
+
+# The same with any number of processes.
+"$broken" explore --all --jobs 1 --out "$work/second" >"$work/second.txt" || true
+sed "s|$work/[a-z]*/||; / scenarios, .* failed;/d" "$work/first.txt" >"$work/first.cut"
+sed "s|$work/[a-z]*/||; / scenarios, .* failed;/d" "$work/second.txt" >"$work/second.cut"
+diff "$work/first.cut" "$work/second.cut"
+
+# Each trace replays, fails again, and is as small as it can be.
+for trace in "$work"/first/*.jsonl; do
+    status=0
+    "$broken" replay "$trace" >"$work/replay.txt" 2>&1 || status=$?
+    [ "$status" -eq 1 ] || { cat "$work/replay.txt"; echo "the replay of $trace ended with $status"; exit 1; }
+    cmp -s "$trace" "$work/second/${trace##*/}" || { echo "$trace is not the same twice"; exit 1; }
+done
+
+# A failure of a random run is minimised.
+seed=0
+while "$broken" run reorder_10 --seed "$seed" --trace "$work/long.jsonl" --quiet >"$work/run.txt"; do
+    seed=$((seed + 1))
+done
+status=0
+"$broken" shrink "$work/long.jsonl" --out "$work/short.jsonl" >"$work/shrink.txt" || status=$?
+[ "$status" -eq 1 ] || { cat "$work/shrink.txt"; exit 1; }
+tail -n 1 "$work/shrink.txt"
+"$broken" shrink "$work/none.jsonl" 2>/dev/null && exit 1
+"$broken" explore --all --strategy nonsense 2>/dev/null && exit 1
+"$broken" explore nobody 2>/dev/null && exit 1
+
+# What crashes or hangs is a finding, and not the end.
+echo "explore: $count planted mistakes, all found and replayed, the same with one process and with two"
