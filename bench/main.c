@@ -109,7 +109,10 @@ int main(int argc, char **argv)
             if (!wanted(benchmark, argc - 1, argv + 1))
                 continue;
             figures = measure(benchmark);
-            printf("%-34s %12.1f %12.1f  %s\n", benchmark->name, figures.median, figures.minimum, benchmark->unit);
+            printf("%-34s %12.1f %12.1f  %s", benchmark->name, figures.median, figures.minimum, benchmark->unit);
+            if (benchmark->batch)
+                printf(" (of %llu)", (unsigned long long)benchmark->batch());
+            putchar('\n');
             fflush(stdout);
             keep(json, benchmark, figures);
         }

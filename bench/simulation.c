@@ -4,6 +4,7 @@
  */
 #include "bench/bench.h"
 #include "bench/programs.h"
+#include "sim/dpor.h"
 #include "traces/digest.h"
 #include "traces/recorder.h"
 #include <quipu/quipu.h>
@@ -146,11 +147,65 @@ static void run_channel_recorded(uint64_t count)
     run_program(count, program_channel, record, recorder);
 }
 
+/* ---- all of them ---- */
+
+/* Every class of executions of a program, `count` times. */
+static uint64_t search(uint64_t count, qp_async_fn program)
+{
+    static struct qp_sim_result result;
+    uint64_t executions = 0;
+    struct qp_sim sim;
+    qp_sim_init(&sim);
+    for (; count > 0; count--) {
+        struct qp_dpor dpor;
+        struct qp_sim_config config = {.strategy = &dpor.strategy,
+                                       .event = qp_dpor_event,
+                                       .event_context = &dpor,
+                                       .touch = qp_dpor_touch,
+                                       .woken_again = qp_dpor_woken_again,
+                                       .touch_context = &dpor};
+        qp_dpor_init(&dpor);
+        do {
+            qp_sim_run(&sim, &config, program, NULL, &result);
+            if (result.outcome != QP_OK || result.leaked)
+                bench_fail(result.report);
+        } while (qp_dpor_next(&dpor));
+        if (dpor.failed)
+            bench_fail("out of memory");
+        executions = dpor.executions;
+        qp_dpor_end(&dpor);
+    }
+    qp_sim_end(&sim);
+    return executions;
+}
+
+static void search_channel(uint64_t count)
+{
+    search(count, program_channel);
+}
+
+static void search_lockers(uint64_t count)
+{
+    search(count, three_lockers);
+}
+
+static uint64_t channel_classes(void)
+{
+    return search(1, program_channel);
+}
+
+static uint64_t locker_classes(void)
+{
+    return search(1, three_lockers);
+}
+
 const struct benchmark simulation_benchmarks[] = {
     {"sim: 2 tasks of 3 yields", "execution", run_yielders, NULL},
     {"sim: 2x2 messages, capacity 1", "execution", run_channel, NULL},
     {"sim: 3 tasks lock twice", "execution", run_lockers, NULL},
     {"sim: 2x2 messages, recorded", "execution", run_channel_recorded, NULL},
     {"sim: 2x2 messages, digested", "execution", run_channel_digested, NULL},
+    {"sim: 2x2 messages, all schedules", "execution", search_channel, channel_classes},
+    {"sim: 3 tasks lock twice, all", "execution", search_lockers, locker_classes},
     {0},
 };

@@ -20,6 +20,13 @@ void qp_emit(struct qp_event *event)
     runtime->env.event(runtime->env.context, event);
 }
 
+void qp_touch(const void *state, bool writing)
+{
+    const struct qp_runtime *runtime = qp_thread.runtime;
+    if (QP_UNLIKELY(runtime && runtime->env.touch))
+        runtime->env.touch(runtime->env.context, state, writing);
+}
+
 void qp_log(const char *format, ...)
 {
     char text[QP_MESSAGE_SIZE];

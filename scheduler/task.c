@@ -21,6 +21,8 @@ void qp_task_wake(struct qp_task *task)
     if (task->flags & (QP_TASK_QUEUED | QP_TASK_RUNNING | QP_TASK_ENDING)) {
         if (task->flags & QP_TASK_RUNNING)
             task->flags |= QP_TASK_WOKEN;
+        else if (QP_UNLIKELY(runtime->env.woken_again))
+            runtime->env.woken_again(runtime->env.context, task->id);
         return;
     }
     task->flags |= QP_TASK_QUEUED;

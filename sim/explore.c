@@ -109,7 +109,13 @@ static uint64_t seed_of(const struct qp_explorer *self, uint64_t number)
 static bool execute(struct qp_explorer *self, const struct qp_explore_which *which)
 {
     struct qp_sim_config config = {.seed = seed_of(self, which->number), .faults = self->faults};
-    struct qp_watch watch = {NULL, self->checker};
+    struct qp_watch watch = {.checker = self->checker};
+    if (self->dpor) {
+        watch.also = qp_dpor_event;
+        config.touch = qp_dpor_touch;
+        config.woken_again = qp_dpor_woken_again;
+        watch.also_context = config.touch_context = self->dpor;
+    }
     config.strategy = self->faults ? &self->cancel.strategy : self->strategy;
     self->cancel.at = which->at;
     self->cancel.and_at = which->and_at;
@@ -173,35 +179,36 @@ bool qp_explorer_case(struct qp_explorer *self, uint64_t number, struct qp_explo
 /* ---- exhaustively ---- */
 
 /* Every schedule with this cancellation. False: there may be more, or one failed. */
-static bool every_schedule(struct qp_explorer *self, struct qp_enumerate_strategy *every, uint64_t at, uint64_t most,
-                           uint64_t *moments)
+static bool every_schedule(struct qp_explorer *self, uint64_t at, uint64_t most, uint64_t *moments)
 {
     do {
         if (self->tally->executions == most || !execute_counted(self, self->tally->executions, at, 0))
             return false;
         if (self->cancel.moments > *moments)
             *moments = self->cancel.moments;
-        if (every->overflowed)
-            return false;
-    } while (qp_enumerate_next(every));
-    return true;
+    } while (qp_dpor_next(self->dpor));
+    return !self->dpor->failed;
 }
 
 bool qp_explorer_every(struct qp_explorer *self, uint64_t most, struct qp_explore_tally *tally, bool *failed)
 {
-    struct qp_enumerate_strategy every;
+    struct qp_dpor dpor;
     uint64_t at, moments = 0;
     bool complete = true;
     self->tally = tally;
     self->failed.number = UINT64_MAX;
     for (at = 0; at <= moments && complete; at++) {
-        qp_enumerate_strategy_init(&every);
-        self->strategy = self->cancel.inner = &every.strategy;
-        complete = every_schedule(self, &every, at, most, &moments);
-        qp_enumerate_strategy_end(&every);
+        qp_dpor_init(&dpor);
+        self->dpor = &dpor;
+        self->strategy = self->cancel.inner = &dpor.strategy;
+        complete = every_schedule(self, at, most, &moments);
+        tally->redundant += dpor.redundant;
+        tally->blocked += dpor.blocked;
+        qp_dpor_end(&dpor);
     }
     *failed = self->failed.number != UINT64_MAX;
     self->tally = NULL;
+    self->dpor = NULL;
     return complete;
 }
 

@@ -8,6 +8,7 @@
 #ifndef SIM_EXPLORE_H
 #define SIM_EXPLORE_H
 
+#include "sim/dpor.h"
 #include "sim/watch.h"
 
 enum { QP_EXPLORE_BLOCK = 64, QP_EXPLORE_POINTS = 256 };
@@ -34,7 +35,7 @@ struct qp_explore_point {
 };
 
 struct qp_explore_tally {
-    uint64_t executions, steps;
+    uint64_t executions, steps, redundant, blocked;
     size_t point_count; /* at most QP_EXPLORE_POINTS; those beyond are not told apart */
     struct qp_explore_point points[QP_EXPLORE_POINTS];
 };
@@ -59,6 +60,7 @@ struct qp_explorer {
     struct qp_portfolio_strategy portfolio;
     struct qp_cancel_strategy cancel;
     struct qp_strategy *strategy;
+    struct qp_dpor *dpor; /* while it searches exhaustively */
     uint32_t faults;
     struct qp_explore_which failed;
     struct qp_explore_tally *tally; /* while a case runs */
@@ -80,8 +82,9 @@ void qp_explorer_begin_block(struct qp_explorer *self);
 bool qp_explorer_case(struct qp_explorer *self, uint64_t number, struct qp_explore_tally *tally);
 
 /*
- * Every schedule there is, at most `most` executions, and, where cancellations are explored, each with every single
- * cancellation. True: there is no more. `failed`: one failed, and was the last.
+ * Every schedule there is, but for the order of steps that have nothing to do with one another (dpor.h), at most `most`
+ * executions; and, where cancellations are explored, all of them with every single cancellation. True: there is no
+ * more. `failed`: one failed, and was the last.
  */
 bool qp_explorer_every(struct qp_explorer *self, uint64_t most, struct qp_explore_tally *tally, bool *failed);
 

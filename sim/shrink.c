@@ -26,7 +26,7 @@ static bool fails(struct qp_shrink *self, const uint32_t *choices, size_t count,
     struct qp_replay_strategy replay;
     struct qp_scenario_run run = *self->run;
     struct qp_sim_config config = {.faults = self->faults};
-    struct qp_watch watch = {recorder, self->checker};
+    struct qp_watch watch = {.recorder = recorder, .checker = self->checker};
     struct qp_failure_key key;
     qp_replay_strategy_init(&replay, choices, count);
     memset(self->tried, 0, sizeof self->tried);

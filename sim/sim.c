@@ -179,6 +179,18 @@ static bool park(void *context, struct qp_runtime *runtime, int64_t deadline_ns)
 
 /* ---- executions ---- */
 
+static void touch(void *context, const void *state, bool writing)
+{
+    const struct qp_sim_config *config = ((struct qp_sim *)context)->config;
+    config->touch(config->touch_context, state, writing);
+}
+
+static void woken_again(void *context, uint64_t task)
+{
+    const struct qp_sim_config *config = ((struct qp_sim *)context)->config;
+    config->woken_again(config->touch_context, task);
+}
+
 static void emit(void *context, const struct qp_event *event)
 {
     const struct qp_sim_config *config = ((struct qp_sim *)context)->config;
@@ -216,6 +228,8 @@ static struct qp_env environment(struct qp_sim *sim)
         .finish = finish_all,
         .random = draw_random,
         .event = config->event ? emit : NULL,
+        .touch = config->touch ? touch : NULL,
+        .woken_again = config->woken_again ? woken_again : NULL,
         .most_steps = config->most_steps ? config->most_steps : QP_SIM_MOST_STEPS,
     };
     return env;

@@ -16,6 +16,9 @@ struct qp_sim_config {
     struct qp_strategy *strategy; /* borrowed */
     qp_event_fn event;            /* NULL: none are made */
     void *event_context;
+    void (*touch)(void *context, const void *state, bool writing); /* told of each qp_touch; or NULL */
+    void (*woken_again)(void *context, uint64_t task);             /* likewise: see struct qp_env */
+    void *touch_context;
     uint64_t most_steps;         /* 0: QP_SIM_MOST_STEPS */
     uint32_t faults;             /* bits of choices that are not asked for otherwise: 1u << QP_CHOICE_CANCEL */
     uint64_t failing_allocation; /* the number, from 1, of the allocation that fails; 0: none */

@@ -7,14 +7,17 @@ static void watch_event(void *context, const struct qp_event *event)
     qp_checker_event(watch->checker, event);
     if (watch->recorder)
         qp_recorder_event(watch->recorder, event);
+    if (watch->also)
+        watch->also(watch->also_context, event);
 }
 
 static void listen(struct qp_watch *watch, struct qp_sim_config *config)
 {
     if (watch->recorder)
         qp_recorder_clear(watch->recorder);
-    if (watch->checker) {
+    if (watch->checker)
         qp_checker_reset(watch->checker);
+    if (watch->checker || watch->also) {
         config->event = watch_event;
         config->event_context = watch;
     } else if (watch->recorder) {

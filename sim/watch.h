@@ -10,6 +10,8 @@
 struct qp_watch {
     struct qp_recorder *recorder;
     struct qp_checker *checker;
+    qp_event_fn also; /* somebody else */
+    void *also_context;
 };
 
 /*

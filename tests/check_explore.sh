@@ -1,8 +1,13 @@
 #!/bin/sh
-# Every planted mistake is found, small, and its trace replays: check_explore.sh QUIPU_BROKEN WORK_DIR
+# Every planted mistake is found, small, and its trace replays; the exhaustive search explores as much as there is and
+# no more; a crash is a finding:
+#
+#     check_explore.sh QUIPU_BROKEN WORK_DIR QUIPU CRASHING
 set -eu
 broken=$1
 work=$2
+quipu=$3
+crashing=$4
 rm -rf "$work"
 mkdir -p "$work"
 
@@ -41,5 +46,35 @@ tail -n 1 "$work/shrink.txt"
 "$broken" explore --all --strategy nonsense 2>/dev/null && exit 1
 "$broken" explore nobody 2>/dev/null && exit 1
 
-# What crashes or hangs is a finding, and not the end.
+# What crashes is a finding, and not the end.
+status=0
+"$crashing" explore --all --jobs 2 >"$work/crash.txt" 2>/dev/null || status=$?
+[ "$status" -eq 1 ] && grep -q 'crashed: Abort' "$work/crash.txt" && grep -q '^fine .* sampled' "$work/crash.txt" ||
+    { cat "$work/crash.txt"; echo "a crash was not told of"; exit 1; }
+
+# The exhaustive search: as many executions as there are classes, none redundant, none blocked.
+expect() { # SCENARIO N EXECUTIONS
+    "$quipu" explore "$1" --param n="$2" --exhaustive --no-check --json "$work/dpor.json" >/dev/null
+    for wanted in "\"executions\":	$3," '"redundant":	0,' '"blocked":	0,' '"proved":	"complete"'; do
+        grep -q "$wanted" "$work/dpor.json" || { cat "$work/dpor.json"; echo "$1 of $2: not $wanted"; exit 1; }
+    done
+}
+factorial=1
+power=1
+n=1
+while [ "$n" -le 13 ]; do
+    power=$((power * 2))
+    expect dpor_readers "$n" "$power"
+    if [ "$n" -ge 2 ] && [ "$n" -le 10 ]; then
+        expect dpor_lastzero "$n" $(((n + 3) * power / 4))
+    fi
+    factorial=$((factorial * n))
+    if [ "$n" -ge 2 ] && [ "$n" -le 7 ]; then
+        expect dpor_increments "$n" "$factorial"
+    fi
+    n=$((n + 1))
+done
+"$quipu" explore dpor_sleepers --exhaustive --json "$work/dpor.json" >/dev/null
+grep -q '"blocked":	0,' "$work/dpor.json" && grep -q '"redundant":	0,' "$work/dpor.json"
+
 echo "explore: $count planted mistakes, all found and replayed, the same with one process and with two"

@@ -169,6 +169,8 @@ static void take_back(struct exploration *self, const struct found *found)
     self->executions += found->tally.executions; /* also those behind a failure, which nobody needs */
     self->steps += found->tally.steps;
     target->complete = found->complete;
+    target->tally.redundant += found->tally.redundant;
+    target->tally.blocked += found->tally.blocked;
     given->back = true;
     if (found->failed && (given->failure = malloc(sizeof *found)) != NULL)
         *given->failure = *found;
@@ -233,6 +235,8 @@ static void say_target(const struct exploration *self, const struct target *targ
         return;
     printf("%-38s %9" PRIu64 " executions  %s", target->run.scenario->name, target->tally.executions,
            target->failure ? "FAILED" : proved(self, target));
+    if (self->exhaustive && !target->failure)
+        printf(" (%" PRIu64 " redundant, %" PRIu64 " blocked)", target->tally.redundant, target->tally.blocked);
     if (self->options.cancel != QP_CANCEL_NONE)
         printf(", %zu of %zu await points cancelled", cancelled, target->tally.point_count);
     putchar('\n');
@@ -273,7 +277,8 @@ static bool add_target(const struct exploration *self, const struct target *targ
            cJSON_AddStringToObject(object, "strategy", self->exhaustive ? "exhaustive" : self->options.strategy) &&
            cJSON_AddStringToObject(object, "proved", target->failure ? "sampled" : proved(self, target)) &&
            add_json_unsigned(object, "executions", target->tally.executions) &&
-           add_json_unsigned(object, "redundant", 0) && add_json_unsigned(object, "blocked", 0) &&
+           add_json_unsigned(object, "redundant", target->tally.redundant) &&
+           add_json_unsigned(object, "blocked", target->tally.blocked) &&
            add_json_unsigned(object, "steps", target->tally.steps) &&
            add_json_unsigned(object, "await_points", target->tally.point_count) &&
            add_json_unsigned(object, "cancelled_points", cancelled) &&

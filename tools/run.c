@@ -46,7 +46,7 @@ static bool execute(struct runner *self, struct qp_scenario_run *run, struct whi
 {
     struct any_strategy strategy;
     struct qp_sim_config config = {.seed = which.seed};
-    struct qp_watch watch = {recorder, self->checker};
+    struct qp_watch watch = {.recorder = recorder, .checker = self->checker};
     bool kept;
     if (cancelling(self))
         any_strategy_init_cancelling(&strategy, which.cancel);

@@ -14,7 +14,7 @@ static bool fails_by(struct failure *failure, struct qp_sim_result *result)
     struct qp_replay_strategy replay;
     struct qp_scenario_run run = *failure->run;
     struct qp_sim_config config = {.faults = failure->faults};
-    struct qp_watch watch = {NULL, failure->checker};
+    struct qp_watch watch = {.checker = failure->checker};
     qp_replay_strategy_init(&replay, failure->choices, failure->choice_count);
     config.strategy = &replay.strategy;
     if (qp_execute_watched(failure->sim, &run, &config, &watch, result))

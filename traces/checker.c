@@ -78,7 +78,6 @@ void qp_checker_reset(struct qp_checker *c)
     empty_stock(&c->values);
     empty_stock(&c->owneds);
     empty_stock(&c->generations);
-    memset(c->ops, 0, sizeof c->ops);
     c->depth = c->heap_count = c->ready_first = c->ready_end = 0;
     c->first_task = c->last_task = c->running = c->first_aborted = NULL;
     c->first_able = NULL;
@@ -189,13 +188,13 @@ static enum op find_op(const char *name)
     return OP_OTHER;
 }
 
-/* Names are static storage, or stay until the reading ends: known again by their address, within one run. */
+/* Looked for by the address, which is mostly that of the time before, and then compared: it may be another's now. */
 enum op op_of(struct qp_checker *c, const char *name)
 {
     size_t place = (size_t)(((uintptr_t)name * 0x9e3779b97f4a7c15u) >> 58);
     if (!name)
         return OP_OTHER;
-    if (c->ops[place].name != name) {
+    if (c->ops[place].name != name || strcmp(op_name(c->ops[place].op), name) != 0) {
         c->ops[place].name = name;
         c->ops[place].op = find_op(name);
     }

@@ -75,7 +75,7 @@ void barriers_reset(struct qp_checker *c)
     for (struct generation *generation = c->first_generation; generation; generation = generation->next)
         table_free(&generation->told);
     c->first_generation = NULL;
-    for (size_t i = 0; i < c->object_table.size; i++)
+    for (size_t i = 0; c->object_table.count && i < c->object_table.size; i++)
         if (c->object_table.ids[i])
             free(((struct object *)c->object_table.items[i])->freed);
 }

@@ -102,6 +102,12 @@ struct qp_env {
     /* Receives events; NULL: none are made. */
     qp_event_fn event;
 
+    /* Is told of each qp_touch; NULL: nobody is. */
+    void (*touch)(void *context, const void *state, bool writing);
+
+    /* Is told when a task is woken that is ready already, which no event says; NULL: nobody is. */
+    void (*woken_again)(void *context, uint64_t task);
+
     /* The most steps (polls) that one run may take; 0: no limit. */
     uint64_t most_steps;
 };

@@ -50,6 +50,13 @@ void qp_stacks_trim(void);
 /* A draw below `count`; 0: any 64 bits. In simulation from the seed. Misuse outside a runtime. */
 uint64_t qp_random(uint64_t count);
 
+/*
+ * Tells exploration that the running step reads, or writes, state of the program's own that tasks share. Objects of the
+ * library need no telling. An exhaustive search takes two steps that touch nothing in common for the same in either
+ * order; so with state that is not told of, what it proves does not hold for that state. Costs a branch elsewhere.
+ */
+void qp_touch(const void *state, bool writing);
+
 /* Writes a line into the trace; nothing outside a runtime or without a trace. */
 void qp_log(const char *format, ...) QP_PRINTF(1, 2);
 

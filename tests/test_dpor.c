@@ -1,0 +1,290 @@
+/*
+ * The exhaustive search: it executes every class of executions once. What classes there are is found by executing every
+ * schedule there is, without any reduction, and telling them apart by the same order of dependent steps.
+ */
+#include "sim/dpor.h"
+#include "support.h"
+#include <stdio.h>
+
+/* ---- programs ---- */
+
+static void send_two(void *arg)
+{
+    int i;
+    for (i = 0; i < 2; i++)
+        qp_await(qp_send((struct qp_sender *)arg, &i));
+}
+
+static void receive_all(void *arg)
+{
+    int value;
+    while (qp_await(qp_recv((struct qp_receiver *)arg, &value)) == QP_OK)
+        continue;
+}
+
+static void producers_and_consumer(void *arg)
+{
+    struct qp_sender *first, *second;
+    struct qp_receiver *receiver;
+    struct qp_handle tasks[3];
+    int i;
+    (void)arg;
+    QP_ASSERT_EQ(qp_channel_create(&qp_int, 1, &first, &receiver), QP_OK);
+    second = qp_sender_clone(first);
+    QP_ASSERT(second);
+    tasks[0] = qp_spawn(send_two, first);
+    tasks[1] = qp_spawn(send_two, second);
+    tasks[2] = qp_spawn(receive_all, receiver);
+    qp_sender_give(first, &tasks[0]);
+    qp_sender_give(second, &tasks[1]);
+    qp_receiver_give(receiver, &tasks[2]);
+    for (i = 0; i < 3; i++)
+        qp_await(qp_join(&tasks[i], NULL));
+}
+
+static void lock_twice(void *arg)
+{
+    struct qp_guard guard;
+    int i;
+    for (i = 0; i < 2; i++) {
+        qp_await(qp_lock((struct qp_mutex *)arg, &guard));
+        qp_await(qp_yield());
+        qp_unlock(&guard);
+    }
+}
+
+static void lockers(void *arg)
+{
+    struct qp_mutex *mutex = qp_mutex_create("mutex", &qp_nothing, "");
+    struct qp_handle tasks[2];
+    int i;
+    (void)arg;
+    QP_ASSERT(mutex);
+    for (i = 0; i < 2; i++)
+        tasks[i] = qp_spawn(lock_twice, mutex);
+    for (i = 0; i < 2; i++)
+        qp_await(qp_join(&tasks[i], NULL));
+}
+
+static int shared[4];
+
+static void touch_in_turn(void *arg)
+{
+    const int *start = arg;
+    int i;
+    for (i = 0; i < 2; i++) {
+        qp_touch(&shared[(*start + i) % 3], i == 1);
+        qp_await(qp_yield());
+    }
+}
+
+static void touchers(void *arg)
+{
+    static int starts[] = {0, 1, 2};
+    int i;
+    (void)arg;
+    for (i = 0; i < 3; i++)
+        qp_spawn(touch_in_turn, &starts[i]);
+    qp_await(qp_sleep_ms(1));
+}
+
+static void wait_for_ever(void *arg)
+{
+    qp_await(qp_acquire((struct qp_semaphore *)arg, &(struct qp_semaphore_permit){0}));
+}
+
+static void add_one(void *arg)
+{
+    qp_add_permits(arg, 1);
+}
+
+/* An abort races with what it would wait for, and with its end. */
+static void aborted(void *arg)
+{
+    struct qp_semaphore *semaphore = qp_semaphore_create("semaphore", 0);
+    struct qp_handle waiter, giver;
+    (void)arg;
+    QP_ASSERT(semaphore);
+    waiter = qp_spawn(wait_for_ever, semaphore);
+    giver = qp_spawn(add_one, semaphore);
+    qp_await(qp_yield());
+    qp_abort(&waiter);
+    qp_await(qp_join(&waiter, NULL));
+    qp_await(qp_join(&giver, NULL));
+}
+
+static void sleep_and_touch(void *arg)
+{
+    qp_await(qp_sleep_ms(1));
+    qp_touch(arg, true);
+}
+
+/* Timers that are due together, beside a task that yields. */
+static void timers(void *arg)
+{
+    int i;
+    (void)arg;
+    for (i = 0; i < 2; i++)
+        qp_spawn(sleep_and_touch, &shared[0]);
+    qp_await(qp_sleep_ms(1));
+    qp_await(qp_yield());
+    qp_touch(&shared[0], true);
+}
+
+static void draw_and_touch(void *arg)
+{
+    uint64_t drawn = qp_random(2);
+    (void)arg;
+    qp_await(qp_yield());
+    qp_touch(&shared[drawn], true);
+}
+
+/* What they touch hangs on a draw. */
+static void drawers(void *arg)
+{
+    int i;
+    (void)arg;
+    for (i = 0; i < 2; i++)
+        qp_spawn(draw_and_touch, NULL);
+    qp_await(qp_sleep_ms(1));
+}
+
+static void read_and_branch(void *arg)
+{
+    (void)arg;
+    qp_touch(&shared[0], false);
+    if (shared[0])
+        return;
+    qp_await(qp_yield());
+    qp_touch(&shared[1], true);
+    shared[1] = 1;
+}
+
+static void write_after_read(void *arg)
+{
+    (void)arg;
+    qp_touch(&shared[1], false);
+    if (shared[1])
+        return;
+    qp_await(qp_yield());
+    qp_touch(&shared[0], true);
+    shared[0] = 1;
+}
+
+/* What a step does hangs on the order of others. */
+static void branchers(void *arg)
+{
+    (void)arg;
+    shared[0] = shared[1] = 0;
+    qp_spawn(read_and_branch, NULL);
+    qp_spawn(write_after_read, NULL);
+    qp_spawn(read_and_branch, NULL);
+    qp_await(qp_sleep_ms(1));
+}
+
+/* Main ends while others could go on. */
+static void ends_early(void *arg)
+{
+    static int starts[] = {0, 1};
+    int i;
+    (void)arg;
+    for (i = 0; i < 2; i++)
+        qp_spawn(touch_in_turn, &starts[i]);
+    qp_await(qp_yield());
+}
+
+/* ---- searching ---- */
+
+struct counts {
+    uint64_t executions, classes, redundant, blocked;
+};
+
+static void execute(struct qp_sim *sim, struct qp_dpor *dpor, qp_async_fn program)
+{
+    static struct qp_sim_result result;
+    struct qp_sim_config config = {.strategy = &dpor->strategy,
+                                   .event = qp_dpor_event,
+                                   .event_context = dpor,
+                                   .touch = qp_dpor_touch,
+                                   .woken_again = qp_dpor_woken_again,
+                                   .touch_context = dpor};
+    qp_sim_run(sim, &config, program, NULL, &result);
+    assert_int_equal(result.outcome, QP_OK);
+    assert_int_equal(result.leaked, 0);
+}
+
+static struct counts search(qp_async_fn program)
+{
+    struct qp_dpor dpor;
+    struct qp_sim sim;
+    struct counts counts;
+    qp_dpor_init(&dpor);
+    qp_sim_init(&sim);
+    do
+        execute(&sim, &dpor, program);
+    while (qp_dpor_next(&dpor));
+    assert_false(dpor.failed);
+    counts = (struct counts){dpor.executions, dpor.class_count, dpor.redundant, dpor.blocked};
+    qp_sim_end(&sim);
+    qp_dpor_end(&dpor);
+    return counts;
+}
+
+/* Every schedule, without reduction. */
+static struct counts enumerate(qp_async_fn program)
+{
+    struct qp_enumerate_strategy every;
+    struct qp_dpor dpor;
+    struct qp_sim sim;
+    struct counts counts;
+    qp_enumerate_strategy_init(&every);
+    qp_dpor_init(&dpor);
+    qp_sim_init(&sim);
+    dpor.inner = &every.strategy;
+    do {
+        execute(&sim, &dpor, program);
+        assert_true(qp_dpor_next(&dpor));
+    } while (qp_enumerate_next(&every));
+    counts = (struct counts){dpor.executions, dpor.class_count, dpor.redundant, dpor.blocked};
+    qp_sim_end(&sim);
+    qp_dpor_end(&dpor);
+    qp_enumerate_strategy_end(&every);
+    return counts;
+}
+
+static void all_classes(void **state)
+{
+    static const struct {
+        const char *name;
+        qp_async_fn program;
+    } programs[] = {
+        {"producers and a consumer", producers_and_consumer},
+        {"two who lock", lockers},
+        {"three who touch", touchers},
+        {"an abort", aborted},
+        {"timers", timers},
+        {"draws", drawers},
+        {"branches", branchers},
+        {"an early end", ends_early},
+    };
+    size_t i;
+    (void)state;
+    for (i = 0; i < sizeof programs / sizeof *programs; i++) {
+        struct counts all = enumerate(programs[i].program), found = search(programs[i].program);
+        printf("%-28s %8llu schedules, %6llu classes; searched by %6llu executions, %llu redundant, %llu blocked\n",
+               programs[i].name, (unsigned long long)all.executions, (unsigned long long)all.classes,
+               (unsigned long long)found.executions, (unsigned long long)found.redundant,
+               (unsigned long long)found.blocked);
+        if (found.classes != all.classes)
+            fail_msg("%s: %llu classes were found, of %llu", programs[i].name, (unsigned long long)found.classes,
+                     (unsigned long long)all.classes);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(all_classes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
