@@ -341,7 +341,7 @@ static uint32_t next_step(struct qp_dpor *self, const uint64_t *keys, uint32_t c
     const struct qp_dpor_node *parent;
     uint32_t index;
     size_t place = self->at;
-    if (self->at < self->depth) {
+    if (self->nodes && self->at < self->depth) {
         node = &self->nodes[self->at++];
         index = node->is_draw ? count : index_of(keys, count, node->task);
         step_forget(node);
@@ -383,7 +383,7 @@ static uint32_t next_draw(struct qp_dpor *self, const struct qp_choice *choice)
                             last_step(self)->has_begun);
     struct qp_dpor_node *node, *step = last_step(self);
     const struct branch *plan = step ? step->current : NULL;
-    if (self->at < self->depth) {
+    if (self->nodes && self->at < self->depth) {
         node = &self->nodes[self->at++];
     } else {
         node = push(self);
@@ -749,6 +749,7 @@ static void insert(struct qp_dpor *self, struct branch **first, struct qp_dpor_n
 {
     struct branch *branch;
     while (count > 0) {
+        /* cppcheck-suppress uninitvar ; the tree's memory is cleared when it is taken */
         for (branch = *first; branch; branch = branch->next) {
             size_t at = first_of(steps, count, branch->task);
             if (is_initial(steps, count, branch->task)) {

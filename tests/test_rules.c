@@ -75,9 +75,10 @@ static void set(struct qp_event *event, const char *line, const char *name, size
         for (i = 0; i < QP_EVENT_FIELDS; i++)
             if (strlen(info->fields[i]) == length && memcmp(name, info->fields[i], length) == 0)
                 break;
-        if (i == QP_EVENT_FIELDS)
+        if (i < QP_EVENT_FIELDS)
+            event->fields[i] = number;
+        else
             fail_msg("tests/rules.txt: no such field: %s", line);
-        event->fields[i] = number;
     }
 }
 

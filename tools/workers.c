@@ -18,6 +18,8 @@
 
 enum { NUMBERS = 4, HANG_SECONDS = 20, MOST_SHRINKING = 20000, PATH_SIZE = 1024 };
 
+static const size_t SHARED_SIZE = (size_t)WORKERS_MOST * NUMBERS * sizeof(uint64_t);
+
 static double seconds_now(void)
 {
     struct timespec now;
@@ -216,7 +218,7 @@ bool workers_begin(struct workers *self, const struct arguments *arguments, cons
     self->options = *options;
     self->count = count;
     signal(SIGPIPE, SIG_IGN);
-    self->progress = mmap(NULL, WORKERS_MOST * NUMBERS * sizeof(uint64_t), PROT_READ | PROT_WRITE,
+    self->progress = mmap(NULL, SHARED_SIZE, PROT_READ | PROT_WRITE,
                           MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (self->progress == MAP_FAILED) {
         complain("out of memory");
@@ -236,7 +238,7 @@ void workers_end(struct workers *self)
 {
     for (size_t i = 0; i < self->count; i++)
         stop(&self->all[i]);
-    munmap((void *)(uintptr_t)self->progress, WORKERS_MOST * NUMBERS * sizeof(uint64_t));
+    munmap((void *)(uintptr_t)self->progress, SHARED_SIZE);
 }
 
 bool workers_give(struct workers *self, const struct block *block)
