@@ -84,9 +84,9 @@ static void footprint_copy(struct qp_dpor *self, struct footprint *to, const str
 {
     *to = (struct footprint){.count = from->count, .room = from->count, .all = from->all};
     to->items = malloc((from->count + 1) * sizeof *to->items);
-    if (to->items) {
+    if (to->items && from->count) {
         memcpy(to->items, from->items, from->count * sizeof *to->items);
-    } else {
+    } else if (!to->items) {
         to->count = to->room = 0;
         self->failed = true;
     }
@@ -696,7 +696,7 @@ static struct branch *new_branch(struct qp_dpor *self, const struct qp_dpor_node
     branch->task = node->task;
     footprint_copy(self, &branch->footprint, &node->footprint);
     branch->draws = malloc((node->draw_count + 1) * sizeof *branch->draws);
-    if (branch->draws)
+    if (branch->draws && node->draw_count)
         memcpy(branch->draws, node->draws, node->draw_count * sizeof *branch->draws);
     branch->draw_count = branch->draws ? node->draw_count : 0;
     return branch;

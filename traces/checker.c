@@ -282,6 +282,10 @@ static void judge(struct qp_checker *c, const struct qp_event *e)
     case QP_EVENT_FUTURE_DROPPED:
         on_future_dropped(c, e);
         break;
+    case QP_EVENT_PROMISE_MADE:
+    case QP_EVENT_PROMISE_TESTED:
+        on_promise(c, e);
+        break;
     case QP_EVENT_RACE_WON:
         on_race_won(c, e);
         break;

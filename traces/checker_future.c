@@ -250,6 +250,22 @@ void on_future_asked(struct qp_checker *c, const struct qp_event *e)
     queue_push(&f->target->joiners, f);
 }
 
+/* A function of the program's own, and what it says of its cancellation. A promise may be lossy (1), or none (2). */
+void on_promise(struct qp_checker *c, const struct qp_event *e)
+{
+    enum { NOT_CANCEL_SAFE = 2 };
+    struct future *f = future_of(c, e->future, e);
+    if (!f)
+        return;
+    if (e->kind == QP_EVENT_PROMISE_MADE) {
+        f->promise = e->fields[0] + 1;
+        f->digest = e->fields[1];
+        keep(&f->since, e);
+    } else if (f->promise && e->fields[0] < NOT_CANCEL_SAFE && f->digest != e->fields[1]) {
+        report(c, QP_RULE_CONTRACT_CANCEL_1, NULL, e, &f->since, NULL);
+    }
+}
+
 /* ---- frames ---- */
 
 static bool push_frame(struct qp_checker *c, struct future *f, bool dropping)

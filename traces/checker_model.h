@@ -161,6 +161,7 @@ struct future {
     int64_t duration_ns, poll_ns, deadline_min_ns;
     struct timed timed; /* its deadline is the latest that it may be */
     uint64_t wanted, got, slot, crossed;
+    uint64_t promise, digest; /* of a contract: promise + 1, 0: none was made; of the state before */
     struct generation *generation;
     struct task *target;
     uint64_t target_id, joined; /* of a join; the value that came out in this poll, 0: none */
@@ -306,6 +307,7 @@ void on_future_ready(struct qp_checker *c, const struct qp_event *e);
 void on_future_dropping(struct qp_checker *c, const struct qp_event *e);
 void on_future_dropped(struct qp_checker *c, const struct qp_event *e);
 void on_race_won(struct qp_checker *c, const struct qp_event *e);
+void on_promise(struct qp_checker *c, const struct qp_event *e);
 void leave_frames(struct qp_checker *c);
 
 /* what each future may answer; status QP_PENDING: it waits */

@@ -4,6 +4,7 @@
 
 #include <quipu/barrier.h>
 #include <quipu/channel.h>
+#include <quipu/contract.h>
 #include <quipu/env.h>
 #include <quipu/event.h>
 #include <quipu/future.h>

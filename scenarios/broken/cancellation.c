@@ -208,3 +208,20 @@ QP_SCENARIO(connection_never_returned, "a request that times out keeps its conne
         qp_await(qp_timeout_ms(1 + (int64_t)qp_random(3), qp_async(use_connection, &self)));
     QP_ASSERT_EQ(self.free, 2);
 }
+
+/* ---- a promise that is not kept ---- */
+
+static uint64_t digest_books(const void *state)
+{
+    const struct books *self = state;
+    return (uint64_t)(self->left * 1000 + self->right);
+}
+
+QP_SCENARIO(promise_not_kept, "a transfer says that it is cancel-safe, and is not")
+{
+    struct books self = {100, 100};
+    struct qp_contract contract = {"transfer", QP_PROMISE_CANCEL_SAFE, digest_books, &self};
+    int i;
+    for (i = 0; i < 3; i++)
+        qp_await(qp_timeout_ms(0, qp_held_to(&contract, qp_async(transfer, &self)))); /* the mistake is in there */
+}

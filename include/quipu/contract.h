@@ -1,0 +1,51 @@
+/*
+ * The contract of an async function of your own: what cancelling it does to the state that it guards.
+ *
+ *     static const struct qp_contract deposit_contract = {
+ *         "deposit", QP_PROMISE_CANCEL_SAFE, digest_account, &account};
+ *     ...
+ *     qp_await(qp_held_to(&deposit_contract, qp_async(deposit, &order)));
+ *
+ * Where the run is watched (quipu run, explore, check) the state is digested before the function's first poll and again
+ * when it has been cancelled; `quipu explore --cancel each` cancels it at every await inside. In production it costs a
+ * branch.
+ */
+#ifndef QUIPU_CONTRACT_H
+#define QUIPU_CONTRACT_H
+
+#include <quipu/future.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The numbers are part of the trace's format. */
+enum qp_promise {
+    QP_PROMISE_CANCEL_SAFE,    /* cancelled, it has changed nothing: the digest is what it was */
+    QP_PROMISE_LOSSY,          /* the same, but for what the digest leaves out: that may be lost */
+    QP_PROMISE_NOT_CANCEL_SAFE /* whoever cancels it must mend what it guards; nothing is judged */
+};
+
+struct qp_contract {
+    const char *name;
+    enum qp_promise promise;
+    /* A number that is another when the state is another. Of what only this function changes: others run in between. */
+    uint64_t (*digest)(const void *state);
+    const void *state; /* borrowed */
+};
+
+struct qp_contract_future { /* private */
+    struct qp_future future;
+    struct qp_future *inner;
+    const struct qp_contract *contract;
+};
+
+/* Waits for `future` and gives its status; cancelling it cancels `future`. Borrows both. */
+#define qp_held_to(contract, future) qp_contract_init(QP_NEW(struct qp_contract_future), (contract), (future))
+struct qp_future *qp_contract_init(struct qp_contract_future *self, const struct qp_contract *contract,
+                                   struct qp_future *future);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
