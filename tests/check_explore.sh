@@ -52,6 +52,12 @@ status=0
 [ "$status" -eq 1 ] && grep -q 'crashed: Abort' "$work/crash.txt" && grep -q '^fine .* sampled' "$work/crash.txt" ||
     { cat "$work/crash.txt"; echo "a crash was not told of"; exit 1; }
 
+# What is not deterministic is told of.
+status=0
+"$crashing" verify looks_at_an_address >"$work/verify.txt" 2>/dev/null || status=$?
+[ "$status" -eq 1 ] && grep -q 'is not the same twice' "$work/verify.txt" ||
+    { cat "$work/verify.txt"; echo "a scenario that looks at an address was taken for deterministic"; exit 1; }
+
 # The exhaustive search: as many executions as there are classes, none redundant, none blocked.
 expect() { # SCENARIO N EXECUTIONS
     "$quipu" explore "$1" --param n="$2" --exhaustive --no-check --json "$work/dpor.json" >/dev/null

@@ -1,4 +1,4 @@
-/* A program of which some schedules crash: what the exploration's test is made with. */
+/* A program of which some schedules crash, and that is not deterministic: what the exploration's test is made with. */
 #include <quipu/quipu.h>
 #include <stdlib.h>
 
@@ -26,6 +26,12 @@ QP_SCENARIO(crashes, "the process is gone when the second comes first")
     handles[1] = qp_spawn(second, NULL);
     for (i = 0; i < 2; i++)
         qp_await(qp_join(&handles[i], NULL));
+}
+
+QP_SCENARIO(looks_at_an_address, "what it writes into the trace hangs on where its stack lies")
+{
+    int here;
+    qp_log("%p", (void *)&here);
 }
 
 QP_SCENARIO(fine, "nothing happens")

@@ -8,7 +8,7 @@
 #include <string.h>
 
 static const struct command *const commands[] = {&list_command,   &run_command,   &replay_command, &explore_command,
-                                                 &shrink_command, &check_command, &diff_command};
+                                                 &shrink_command, &check_command, &diff_command,   &verify_command};
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
 
 int complain(const char *format, ...)

@@ -35,8 +35,8 @@ struct command {
     int (*run)(struct arguments *arguments);
 };
 
-extern const struct command list_command, run_command, replay_command, explore_command, shrink_command, check_command,
-    diff_command;
+extern const struct command list_command, run_command, replay_command, explore_command, shrink_command, verify_command,
+    check_command, diff_command;
 
 /* Prints "quipu: ..." to stderr and returns EXIT_BAD_INPUT. */
 int complain(const char *format, ...) QP_PRINTF(1, 2);

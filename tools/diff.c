@@ -4,6 +4,7 @@
  * Events are compared in order; the first that differs is shown with the ones before it, and with the last choice
  * before that, which is what led there.
  */
+#include "tools/diff.h"
 #include "tools/command.h"
 #include "traces/compare.h"
 #include "traces/digest.h"
@@ -62,7 +63,7 @@ static void print_header_difference(const char *what, const char *a, const char 
         printf("%s: '%s' and '%s'\n", what, a, b);
 }
 
-static int compare(const char **names, const struct qp_trace *a, const struct qp_trace *b)
+int compare_traces(const char **names, const struct qp_trace *a, const struct qp_trace *b)
 {
     struct qp_events left = qp_trace_events(a), right = qp_trace_events(b);
     size_t first = qp_events_compare(&left, &right);
@@ -87,7 +88,7 @@ static int diff(struct arguments *arguments)
     if (arguments->name_count != 2)
         return complain("'diff' takes two files");
     if (qp_trace_load(&a, names[0], error, sizeof error) && qp_trace_load(&b, names[1], error, sizeof error))
-        status = compare(names, &a, &b);
+        status = compare_traces(names, &a, &b);
     else
         status = complain("%s", error);
     qp_trace_free(&a);

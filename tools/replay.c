@@ -64,7 +64,8 @@ static int replay_trace(const char *path, const struct qp_trace *trace)
     struct qp_param_value params[QP_TRACE_PARAMS_MOST];
     struct qp_scenario_run run = {.params = params, .param_count = trace->meta.param_count};
     struct any_strategy strategy;
-    struct qp_sim_config config = {.seed = trace->meta.seed, .event = qp_recorder_event};
+    struct qp_sim_config config = {.seed = trace->meta.seed};
+    struct qp_watch watch = {.recorder = qp_recorder_create(0), .checker = qp_checker_create()};
     struct qp_sim_result *result;
     struct qp_sim sim;
     bool kept;
@@ -76,24 +77,24 @@ static int replay_trace(const char *path, const struct qp_trace *trace)
     if (!recorded_params(&trace->meta, run.scenario, params))
         return EXIT_BAD_INPUT;
     result = malloc(sizeof *result);
-    config.event_context = qp_recorder_create(0);
-    if (!result || !config.event_context) {
-        free(result);
-        qp_recorder_destroy(config.event_context);
-        return complain("out of memory");
-    }
     any_strategy_init(&strategy, trace->meta.choices ? trace->meta.choices : &none, trace->meta.choice_count);
     config.strategy = strategy.chosen;
     config.faults = trace->meta.faults;
     qp_sim_init(&sim);
-    kept = qp_scenario_execute(&sim, &run, &config, result);
-    status = compare(path, trace, config.event_context, result);
-    if (status == EXIT_FINE && !kept) {
-        printf("%s\n", result->report);
-        status = EXIT_FAILED;
+    if (result && watch.recorder && watch.checker) {
+        kept = qp_execute_watched(&sim, &run, &config, &watch, result);
+        status = compare(path, trace, watch.recorder, result);
+        if (status == EXIT_FINE && !kept) {
+            print_violations(watch.checker);
+            printf("%s\n", result->report);
+            status = EXIT_FAILED;
+        }
+    } else {
+        status = complain("out of memory");
     }
     qp_sim_end(&sim);
-    qp_recorder_destroy(config.event_context);
+    qp_recorder_destroy(watch.recorder);
+    qp_checker_destroy(watch.checker);
     free(result);
     return status;
 }

@@ -218,8 +218,7 @@ bool workers_begin(struct workers *self, const struct arguments *arguments, cons
     self->options = *options;
     self->count = count;
     signal(SIGPIPE, SIG_IGN);
-    self->progress = mmap(NULL, SHARED_SIZE, PROT_READ | PROT_WRITE,
-                          MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    self->progress = mmap(NULL, SHARED_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (self->progress == MAP_FAILED) {
         complain("out of memory");
         return false;
