@@ -164,6 +164,10 @@ enum qp_status qp_await_at(struct qp_future *future, const struct qp_site *site)
     self->awaiting = future;
     if (QP_UNLIKELY(qp_thread.cancelling) && qp_thread.task && qp_cancel_here(qp_thread.task, QP_MOMENT_BEFORE))
         leave(self, false); /* before the first poll; it comes back only where something else let the task go on */
+    if (QP_UNLIKELY(qp_thread.yielding) && qp_thread.task && qp_runtime_choose(qp_thread.runtime, QP_CHOICE_YIELD, 2)) {
+        qp_wake(self->waker);
+        leave(self, false);
+    }
     while ((status = qp_poll(future, self->waker)) == QP_PENDING)
         leave(self, false);
     self->awaiting = NULL;

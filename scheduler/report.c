@@ -33,7 +33,7 @@ static const struct qp_future *innermost(const struct qp_future *future)
 uint64_t qp_choice_object(const struct qp_choice *choice, uint32_t index)
 {
     const struct qp_future *future = innermost(qp_ready_at(&choice->runtime->ready, index)->future);
-    const struct qp_object *object = future->ops->object ? future->ops->object(future) : NULL;
+    const struct qp_object *object = future && future->ops->object ? future->ops->object(future) : NULL;
     return object ? object->id : 0;
 }
 

@@ -130,6 +130,7 @@ struct qp_runtime *qp_runtime_enter(struct qp_runtime *runtime)
     qp_thread.runtime = runtime;
     qp_thread.tracing = runtime && runtime->env.event;
     qp_thread.cancelling = runtime && qp_runtime_wants(runtime, QP_CHOICE_CANCEL);
+    qp_thread.yielding = runtime && qp_runtime_wants(runtime, QP_CHOICE_YIELD);
     return before;
 }
 
@@ -233,6 +234,25 @@ static bool turn_is_due(const struct qp_runtime *runtime)
            (runtime->blocking && qp_runtime_wants(runtime, QP_CHOICE_BLOCKING));
 }
 
+static bool is_suspended(const struct qp_task *task)
+{
+    return task->style != QP_STYLE_BLOCKING &&
+           !(task->flags & (QP_TASK_QUEUED | QP_TASK_RUNNING | QP_TASK_ENDING | QP_TASK_ENDED));
+}
+
+/* One of those that wait may be polled without a cause. */
+static void wake_for_nothing(struct qp_runtime *runtime)
+{
+    struct qp_task *task;
+    uint32_t count = 0, chosen;
+    for (task = runtime->tasks.first; task; task = task->next)
+        count += is_suspended(task);
+    chosen = count ? qp_runtime_choose(runtime, QP_CHOICE_SPURIOUS, count + 1) : 0;
+    for (task = runtime->tasks.first; task && chosen; task = task->next)
+        if (is_suspended(task) && --chosen == 0)
+            qp_task_wake(task);
+}
+
 static void step(struct qp_runtime *runtime)
 {
     uint32_t count = qp_ready_count(&runtime->ready);
@@ -252,6 +272,8 @@ static bool advance(struct qp_runtime *runtime)
     if (QP_UNLIKELY(qp_timers_due(&runtime->timers)) && fire_one(runtime))
         return true;
     if (qp_ready_count(&runtime->ready)) {
+        if (QP_UNLIKELY(runtime->env.choices >> QP_CHOICE_SPURIOUS & 1))
+            wake_for_nothing(runtime);
         step(runtime);
         return true;
     }

@@ -22,6 +22,7 @@ struct qp_thread {
     bool dropping;               /* in a drop function, where nobody may await or panic */
     bool tracing;                /* the runtime has somebody who listens to events */
     bool cancelling;             /* the environment may cancel a task at any await */
+    bool yielding;               /* it may suspend one before any */
 };
 
 #define QP_UNLIKELY(condition) __builtin_expect(!!(condition), 0)

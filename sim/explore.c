@@ -52,7 +52,7 @@ bool qp_explorer_init(struct qp_explorer *self, const struct qp_scenario_run *ru
     self->checker = options->check ? qp_checker_create() : NULL;
     if (options->check && !self->checker)
         return false;
-    self->faults = options->cancel != QP_CANCEL_NONE ? 1u << QP_CHOICE_CANCEL : 0;
+    self->faults = options->faults | (options->cancel != QP_CANCEL_NONE ? 1u << QP_CHOICE_CANCEL : 0);
     qp_sim_init(&self->sim);
     init_strategies(self);
     return true;
@@ -120,6 +120,7 @@ static bool execute(struct qp_explorer *self, const struct qp_explore_which *whi
     self->cancel.at = which->at;
     self->cancel.and_at = which->and_at;
     self->cancel.one_in = self->options.cancel == QP_CANCEL_RANDOM ? 16 : 0;
+    self->cancel.fault_one_in = 16;
     self->cancel.seen = see;
     self->cancel.context = self;
     return qp_execute_watched(&self->sim, &self->run, &config, &watch, &self->result);

@@ -20,7 +20,8 @@ struct qp_explore_options {
     const char *strategy; /* "random", "pct", "pos", "surw", "portfolio" */
     uint32_t depth;       /* of PCT */
     enum qp_explore_cancel cancel;
-    bool check; /* hold each execution against the contracts */
+    uint32_t faults; /* bits of other kinds of choices that inject something */
+    bool check;      /* hold each execution against the contracts */
 };
 
 /* Which execution: the case, and the moments of its cancellations, from 1; 0: none. */

@@ -136,7 +136,8 @@ struct qp_cancel_strategy {
     struct qp_strategy *inner; /* borrowed */
     uint64_t at, and_at, moments;
     uint32_t one_in;
-    struct qp_random_strategy random;                                            /* for `one_in` */
+    uint32_t fault_one_in;            /* the chance of each other fault (a yield, a poll without a cause); 0: never */
+    struct qp_random_strategy random; /* for `one_in` */
     void (*seen)(void *context, const struct qp_choice *choice, bool cancelled); /* told of each moment; or NULL */
     void *context;
 };

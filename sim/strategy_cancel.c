@@ -9,10 +9,20 @@ static void begin(struct qp_strategy *strategy, uint64_t seed)
     self->inner->ops->begin(self->inner, seed);
 }
 
+/* Any but the first alternative is one. */
+static uint32_t fault(struct qp_cancel_strategy *self, const struct qp_choice *choice)
+{
+    if (!self->fault_one_in || qp_random_draw(&self->random, self->fault_one_in))
+        return 0;
+    return 1 + (choice->count > 2 ? qp_random_draw(&self->random, choice->count - 1) : 0);
+}
+
 static uint32_t choose(struct qp_strategy *strategy, const struct qp_choice *choice)
 {
     struct qp_cancel_strategy *self = (struct qp_cancel_strategy *)strategy;
     bool cancelled;
+    if (choice->kind == QP_CHOICE_YIELD || choice->kind == QP_CHOICE_SPURIOUS)
+        return fault(self, choice);
     if (choice->kind != QP_CHOICE_CANCEL)
         return self->inner->ops->choose(self->inner, choice);
     self->moments++;

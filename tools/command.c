@@ -157,6 +157,8 @@ static bool parse_valued(struct arguments *arguments, const char *option, const 
         return parse_count(option, value, &arguments->most);
     if (strcmp(option, "--cancel") == 0)
         return parse_text(option, value, &arguments->cancel_text);
+    if (strcmp(option, "--faults") == 0)
+        return parse_text(option, value, &arguments->faults);
     if (strcmp(option, "--strategy") == 0)
         return parse_text(option, value, &arguments->strategy);
     if (strcmp(option, "--json") == 0)

@@ -21,7 +21,7 @@ struct arguments {
     uint64_t cancel;         /* of `run`: the moment of the one cancellation; 0: none */
     bool has_seeds;
     uint64_t first_seed, last_seed;
-    const char *trace, *out, *junit, *json_file, *explain, *strategy;
+    const char *trace, *out, *junit, *json_file, *explain, *strategy, *faults;
     uint64_t runs, seconds, depth, jobs, most; /* 0: not given */
     struct qp_param_value params[MOST_PARAMS]; /* names are owned */
     size_t param_count;

@@ -365,6 +365,24 @@ static bool parse_cancel(const char *text, enum qp_explore_cancel *cancel)
     return false;
 }
 
+/* "yield,spurious" */
+static bool parse_faults(const char *text, uint32_t *faults)
+{
+    while (text && *text) {
+        size_t length = strcspn(text, ",");
+        if (length == 5 && strncmp(text, "yield", length) == 0)
+            *faults |= 1u << QP_CHOICE_YIELD;
+        else if (length == 8 && strncmp(text, "spurious", length) == 0)
+            *faults |= 1u << QP_CHOICE_SPURIOUS;
+        else {
+            complain("--faults takes a list of yield and spurious, not '%s'", text);
+            return false;
+        }
+        text += length + (text[length] == ',');
+    }
+    return true;
+}
+
 static bool options_make_sense(struct exploration *self)
 {
     struct arguments *arguments = self->arguments;
@@ -384,7 +402,7 @@ static bool options_make_sense(struct exploration *self)
                                                 .check = !arguments->no_check};
     self->runs = arguments->runs ? arguments->runs : arguments->seconds || self->exhaustive ? UINT64_MAX : USUAL_RUNS;
     return parse_cancel(arguments->cancel_text, &self->options.cancel) &&
-           (!arguments->out || make_folder(arguments->out));
+           parse_faults(arguments->faults, &self->options.faults) && (!arguments->out || make_folder(arguments->out));
 }
 
 static bool find_targets(struct exploration *self)
@@ -460,8 +478,10 @@ static int explore(struct arguments *arguments)
 const struct command explore_command = {
     "explore",
     "NAME...|--all [--strategy S] [--seed N] [--runs N] [--time SECONDS] [--exhaustive] [--cancel MODE] "
+    "[--faults LIST] "
     "[--param NAME=VALUE] [--jobs N] [--out DIR] [--json FILE] [--junit FILE] [--no-check] [--quiet]",
-    " --all --strategy --depth --seed --runs --time --exhaustive --cancel --param --jobs --out --json= --junit "
+    " --all --strategy --depth --seed --runs --time --exhaustive --cancel --faults --param --jobs --out --json= "
+    "--junit "
     "--no-check --quiet ",
     "Looks for an execution that fails. What it finds is made as small as it can be, and told: which contract or "
     "assertion\n"
@@ -477,6 +497,8 @@ const struct command explore_command = {
     "                    random. A disturbed execution must give back what it holds and break no contract, but need "
     "not\n"
     "                    keep the scenario's own assertions\n"
+    "  --faults LIST     of: spurious, a task that waits is polled without a cause; yield, a task suspends before an\n"
+    "                    await. Each with a chance of one in sixteen wherever it could be\n"
     "  --jobs N          processes; one for each processor. One that crashes is a finding, and replaced\n"
     "  --out DIR         where the trace of a failure goes, as DIR/NAME.jsonl\n"
     "  --json FILE       what was found, for machines; --junit FILE: as JUnit XML\n"

@@ -179,6 +179,7 @@ struct task {
     bool queued, running, started, aborted, unwinding, ended, spoilt;
     bool panicked;        /* its blocking work did */
     bool handle, by_task; /* the handle is out; a task spawned it */
+    bool yielded;         /* a choice made it suspend before an await, in this poll */
     bool injected;        /* the abort that was just asked for came from a choice */
     enum { WORK_NONE, WORK_QUEUED, WORK_STARTED, WORK_DUE, WORK_FINISHED } work;
     struct timed timed; /* when blocking work that has started is over */

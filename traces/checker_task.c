@@ -67,12 +67,14 @@ static void ready_take(struct qp_checker *c, struct task *task, const struct qp_
 
 void on_choice(struct qp_checker *c, const struct qp_event *e)
 {
-    enum { TASK = 0, SPURIOUS = 6, CANCEL = 7 }; /* enum qp_choice_kind */
+    enum { TASK = 0, YIELD = 5, SPURIOUS = 6, CANCEL = 7 }; /* enum qp_choice_kind */
     if (e->fields[2] >= e->fields[1])
         report(c, QP_RULE_RUN_CHOICE_1, NULL, e, NULL, NULL);
     if (e->fields[0] == TASK) {
         c->choice_made = true;
         c->choice_index = e->fields[2];
+    } else if (e->fields[0] == YIELD && c->running) {
+        c->running->yielded = c->running->yielded || e->fields[2];
     } else if (e->fields[0] == SPURIOUS) {
         c->spurious = c->spurious || e->fields[2];
     } else if (e->fields[0] == CANCEL && e->fields[2]) {
@@ -186,7 +188,7 @@ static void polled(struct qp_checker *c, const struct qp_event *e)
     c->running = task;
     task->running = task->started = true;
     task->awaits = task->last_root = NULL;
-    task->injected = false;
+    task->injected = task->yielded = false;
 }
 
 static void suspended(struct qp_checker *c, const struct qp_event *e)
@@ -355,7 +357,7 @@ static enum qp_rule_id rule_of_cancellation(const struct qp_checker *c, const st
         return task->handle ? QP_RULE_TASK_DURABLE_1 : QP_RULE_TASK_DETACH_1;
     if (c->running && c->running != task)
         return QP_RULE_TASK_ABORT_3;
-    if (task->running && task->style == TASK_COROUTINE && !task->last_root && !task->injected)
+    if (task->running && task->style == TASK_COROUTINE && !task->last_root && !task->injected && !task->yielded)
         return QP_RULE_TASK_ABORT_4;
     return QP_RULES;
 }

@@ -25,8 +25,8 @@ enum qp_choice_kind {
     QP_CHOICE_TIMER = 2,       /* which of the due timers fires; 0 is the earliest registered of the earliest */
     QP_CHOICE_BLOCKING = 3,    /* 0: queued blocking work starts later; 1: now */
     QP_CHOICE_RANDOM = 4,      /* the program's own draw */
-    QP_CHOICE_YIELD = 5,       /* 1: an await that is ready suspends all the same */
-    QP_CHOICE_SPURIOUS = 6,    /* 1: a task is polled without a wake-up */
+    QP_CHOICE_YIELD = 5,       /* 1: the task suspends once before it polls what it awaits */
+    QP_CHOICE_SPURIOUS = 6,    /* 1 and up: this one of the tasks that wait is polled without a cause; 0: none */
     QP_CHOICE_CANCEL = 7,      /* 1: the running task is cancelled at this await point */
     QP_CHOICE_KINDS
 };
