@@ -100,15 +100,35 @@ static bool as_expected(const struct qp_scenario_run *run, struct qp_sim_result 
     return false;
 }
 
+struct simulated {
+    struct qp_sim *sim;
+    const struct qp_sim_config *config;
+};
+
+static void execute_simulated(void *context, qp_async_fn function, void *arg, struct qp_sim_result *result)
+{
+    const struct simulated *self = context;
+    qp_sim_run(self->sim, self->config, function, arg, result);
+}
+
 bool qp_scenario_execute(struct qp_sim *sim, struct qp_scenario_run *run, const struct qp_sim_config *config,
                          struct qp_sim_result *result)
+{
+    struct simulated self = {sim, config};
+    return qp_scenario_execute_by(run, result, execute_simulated, &self);
+}
+
+bool qp_scenario_execute_by(struct qp_scenario_run *run, struct qp_sim_result *result,
+                            void (*execute)(void *context, qp_async_fn function, void *arg,
+                                            struct qp_sim_result *result),
+                            void *context)
 {
     struct qp_scenario_run *before = current;
     bool kept;
     run->expected = QP_OK;
     run->expected_text = "";
     current = run;
-    qp_sim_run(sim, config, body, run, result);
+    execute(context, body, run, result);
     current = before;
     kept = as_expected(run, result);
     if (kept && result->leaked) {

@@ -25,6 +25,12 @@ struct qp_scenario_run {
 bool qp_scenario_execute(struct qp_sim *sim, struct qp_scenario_run *run, const struct qp_sim_config *config,
                          struct qp_sim_result *result);
 
+/* The same, where `execute` runs function(arg) as main in its own way, and fills in the result. */
+bool qp_scenario_execute_by(struct qp_scenario_run *run, struct qp_sim_result *result,
+                            void (*execute)(void *context, qp_async_fn function, void *arg,
+                                            struct qp_sim_result *result),
+                            void *context);
+
 /* The declared parameter of a scenario; NULL: it has none of that name. */
 const struct qp_scenario_param *qp_scenario_param_find(const struct qp_scenario *scenario, const char *name);
 

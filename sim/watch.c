@@ -26,15 +26,27 @@ static void listen(struct qp_watch *watch, struct qp_sim_config *config)
     }
 }
 
-bool qp_execute_watched(struct qp_sim *sim, struct qp_scenario_run *run, struct qp_sim_config *config,
-                        struct qp_watch *watch, struct qp_sim_result *result)
+static bool judge(const struct qp_scenario_run *run, const struct qp_watch *watch, const struct qp_sim_result *result,
+                  bool kept)
 {
-    bool kept;
-    listen(watch, config);
-    kept = qp_scenario_execute(sim, run, config, result);
     if (!watch->checker)
         return kept;
     qp_checker_expect(watch->checker, result->cancelled ? QP_DEADLOCK : run->expected);
     qp_checker_finish(watch->checker, true);
     return kept && !qp_checker_count(watch->checker);
+}
+
+bool qp_execute_watched(struct qp_sim *sim, struct qp_scenario_run *run, struct qp_sim_config *config,
+                        struct qp_watch *watch, struct qp_sim_result *result)
+{
+    listen(watch, config);
+    return judge(run, watch, result, qp_scenario_execute(sim, run, config, result));
+}
+
+bool qp_execute_watched_by(
+    struct qp_scenario_run *run, struct qp_sim_config *config, struct qp_watch *watch, struct qp_sim_result *result,
+    void (*execute)(void *context, qp_async_fn function, void *arg, struct qp_sim_result *result), void *context)
+{
+    listen(watch, config);
+    return judge(run, watch, result, qp_scenario_execute_by(run, result, execute, context));
 }

@@ -22,4 +22,9 @@ struct qp_watch {
 bool qp_execute_watched(struct qp_sim *sim, struct qp_scenario_run *run, struct qp_sim_config *config,
                         struct qp_watch *watch, struct qp_sim_result *result);
 
+/* The same, where `execute` runs function(arg) as main in its own way, and tells of it to config->event. */
+bool qp_execute_watched_by(
+    struct qp_scenario_run *run, struct qp_sim_config *config, struct qp_watch *watch, struct qp_sim_result *result,
+    void (*execute)(void *context, qp_async_fn function, void *arg, struct qp_sim_result *result), void *context);
+
 #endif

@@ -120,6 +120,8 @@ static bool parse_flag(struct arguments *arguments, const char *option)
         arguments->quiet = true;
     else if (strcmp(option, "--every") == 0)
         arguments->every = true;
+    else if (strcmp(option, "--real") == 0)
+        arguments->real = true;
     else if (strcmp(option, "--exhaustive") == 0)
         arguments->exhaustive = true;
     else if (strcmp(option, "--no-check") == 0)

@@ -1,5 +1,6 @@
 /*
- * QP_MAIN: a program whose main is an async function, run simulated from QUIPU_SEED, or again from QUIPU_REPLAY.
+ * QP_MAIN: a program whose main is an async function, on the real clock, simulated from QUIPU_SEED, or again from
+ * QUIPU_REPLAY.
  *
  * Environment variables: QUIPU_SEED=<number> runs it simulated with that seed; QUIPU_TRACE=<file> writes the trace;
  * QUIPU_REPLAY=<file> runs it by the choices of a trace that it wrote, and says whether it went the same way.
@@ -9,6 +10,7 @@
 #include "traces/compare.h"
 #include "traces/reader.h"
 #include <quipu/main.h>
+#include <quipu/real.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -122,6 +124,29 @@ static int run_again(struct program *program, const char *path)
     return status;
 }
 
+/* On the real clock. With QUIPU_TRACE what it did is written when it has ended. */
+static int run_real(struct program *program)
+{
+    const char *path = getenv("QUIPU_TRACE");
+    struct qp_sim_result *result = calloc(1, sizeof *result);
+    struct qp_recorder *recorder = path ? qp_recorder_create(0) : NULL;
+    struct qp_real_options options = {recorder ? qp_recorder_event : NULL, recorder, NULL};
+    int status = EXIT_FINE;
+    if (!result || (path && !recorder)) {
+        free(result);
+        return complain("out of memory");
+    }
+    options.steps = &result->steps;
+    result->outcome = qp_real_run(body, program, &options, result->report, sizeof result->report);
+    if (path && !keep_trace(program, path, 0, "real", recorder, result))
+        status = EXIT_BAD_INPUT;
+    if (status == EXIT_FINE)
+        status = verdict(program, result);
+    qp_recorder_destroy(recorder);
+    free(result);
+    return status;
+}
+
 int qp_main_run(qp_main_fn function, int argc, char **argv)
 {
     struct program program = {function, argc, argv, 0};
@@ -130,8 +155,7 @@ int qp_main_run(qp_main_fn function, int argc, char **argv)
     if (replay && *replay)
         return run_again(&program, replay);
     if (!seed_text || !*seed_text)
-        return complain("this build has no real clock yet: set QUIPU_SEED=<number> to run '%s' on the simulated one",
-                        argc > 0 ? argv[0] : "the program");
+        return run_real(&program);
     if (!parse_unsigned(seed_text, &seed))
         return complain("QUIPU_SEED is to be a whole number from 0 to 18446744073709551615, not '%s'", seed_text);
     return run_simulated(&program, seed, NULL, NULL);

@@ -9,6 +9,8 @@
 #include "tools/selection.h"
 #include "traces/print.h"
 #include <inttypes.h>
+#include <quipu/real.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,12 +44,23 @@ static bool cancelling(const struct runner *self)
     return self->arguments->cancel_each || self->arguments->cancel;
 }
 
+/* On the real clock: first come, first served, and time is what it is. */
+static void execute_real(void *context, qp_async_fn function, void *arg, struct qp_sim_result *result)
+{
+    const struct qp_sim_config *config = context;
+    struct qp_real_options options = {config->event, config->event_context, &result->steps};
+    memset(result, 0, offsetof(struct qp_sim_result, report));
+    result->outcome = qp_real_run(function, arg, &options, result->report, sizeof result->report);
+}
+
 static bool execute(struct runner *self, struct qp_scenario_run *run, struct which which, struct qp_recorder *recorder)
 {
     struct any_strategy strategy;
     struct qp_sim_config config = {.seed = which.seed};
     struct qp_watch watch = {.recorder = recorder, .checker = self->checker};
     bool kept;
+    if (self->arguments->real)
+        return qp_execute_watched_by(run, &config, &watch, &self->result, execute_real, &config);
     if (cancelling(self))
         any_strategy_init_cancelling(&strategy, which.cancel);
     else
@@ -70,8 +83,11 @@ static bool record(struct runner *self, struct qp_scenario_run *run, struct whic
         return false;
     }
     execute(self, run, which, self->recorder);
-    meta = trace_meta(run, which.seed, cancelling(self) ? "cancel" : "random", params, count,
-                      cancelling(self) ? 1u << QP_CHOICE_CANCEL : 0, &self->result);
+    meta = trace_meta(run, which.seed,
+                      self->arguments->real ? "real"
+                      : cancelling(self)    ? "cancel"
+                                            : "random",
+                      params, count, cancelling(self) ? 1u << QP_CHOICE_CANCEL : 0, &self->result);
     return write_trace(path, &meta, self->recorder, &self->result);
 }
 
@@ -221,6 +237,10 @@ static bool parse_cancel(struct arguments *arguments)
 
 static bool make_sense(struct arguments *arguments)
 {
+    if (arguments->real && (arguments->cancel_text || arguments->has_seeds)) {
+        complain("--real runs on the real clock, which has no seeds and no injected cancellations");
+        return false;
+    }
     if (!selection_makes_sense(arguments, "run") || !parse_cancel(arguments))
         return false;
     if (arguments->trace && (arguments->name_count != 1 || arguments->out)) {
@@ -277,8 +297,8 @@ static int run(struct arguments *arguments)
 const struct command run_command = {
     "run",
     "NAME...|--all [--seed N|--seeds A..B] [--cancel each|K] [--param NAME=VALUE] [--trace FILE|--out DIR [--every]] "
-    "[--no-check] [--quiet]",
-    " --all --seed --seeds --cancel --param --trace --out --every --no-check --quiet ",
+    "[--real] [--no-check] [--quiet]",
+    " --all --seed --seeds --cancel --param --trace --out --every --real --no-check --quiet ",
     "Runs scenarios on a virtual clock, each under one seed or a range of them, and prints a line for each: how often\n"
     "it ran, how much virtual time that was, and the result. A scenario stops at the first seed that fails.\n\n"
     "  --all             every scenario of this program\n"
@@ -293,6 +313,7 @@ const struct command run_command = {
     "  --trace FILE      writes the trace of the seed that failed, or of the first\n"
     "  --out DIR         the same for several scenarios, as DIR/NAME-SEED.jsonl\n"
     "  --every           with --out: writes the trace of every seed\n"
+    "  --real            once, on the real clock\n"
     "  --no-check        does not hold what happens against the contracts of the surface; runs faster\n"
     "  --quiet           prints only what failed, and the sums\n",
     run};

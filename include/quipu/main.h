@@ -4,8 +4,8 @@
  *     static int async_main(int argc, char **argv) { qp_await(qp_sleep(1.0)); return 0; }
  *     QP_MAIN(async_main)
  *
- * With QUIPU_SEED=<number> in the environment the unchanged binary runs simulated, on virtual time, with that seed; and
- * QUIPU_TRACE=<file> writes its trace.
+ * It runs on the real clock (real.h). With QUIPU_SEED=<number> in the environment the unchanged binary runs simulated,
+ * on virtual time, with that seed. QUIPU_TRACE=<file> writes its trace, either way.
  */
 #ifndef QUIPU_MAIN_H
 #define QUIPU_MAIN_H

@@ -12,6 +12,7 @@
 #include <quipu/main.h>
 #include <quipu/oneshot.h>
 #include <quipu/race.h>
+#include <quipu/real.h>
 #include <quipu/resumable.h>
 #include <quipu/runtime.h>
 #include <quipu/scenario.h>

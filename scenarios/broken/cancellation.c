@@ -214,7 +214,7 @@ QP_SCENARIO(connection_never_returned, "a request that times out keeps its conne
 static uint64_t digest_books(const void *state)
 {
     const struct books *self = state;
-    return (uint64_t)(self->left * 1000 + self->right);
+    return (uint64_t)self->left * 1000 + (uint64_t)self->right;
 }
 
 QP_SCENARIO(promise_not_kept, "a transfer says that it is cancel-safe, and is not")

@@ -1,0 +1,35 @@
+/*
+ * The real clock: a program as it is, on a loop of its own, without simulation.
+ *
+ * Time is monotonic, ready tasks run first come, first served, and blocking work runs on a pool of threads. A program
+ * with QP_MAIN runs like this unless QUIPU_SEED is set; this is for those that begin a runtime themselves. Several
+ * runtimes may run at the same time, one a thread.
+ */
+#ifndef QUIPU_REAL_H
+#define QUIPU_REAL_H
+
+#include <quipu/event.h>
+#include <quipu/task.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct qp_real_options {
+    qp_event_fn event; /* told of every event, on the runtime's thread; NULL: none are made */
+    void *event_context;
+    uint64_t *steps; /* gets how many polls there were; NULL: nothing */
+};
+
+/*
+ * Runs function(arg) as main until it has ended, and then ends what is left: waits for blocking work that has started.
+ * Returns how the run ended, and why in `report` (`size` bytes, may be NULL when that is 0). `options` may be NULL.
+ * QP_NOMEM: there was no memory, or the system gave no loop.
+ */
+enum qp_status qp_real_run(qp_async_fn function, void *arg, const struct qp_real_options *options, char *report,
+                           size_t size);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
