@@ -14,7 +14,7 @@ struct benchmark {
 };
 
 /* Those of each file; ended by a NULL name. */
-extern const struct benchmark simulation_benchmarks[], checking_benchmarks[];
+extern const struct benchmark simulation_benchmarks[], checking_benchmarks[], runtime_benchmarks[];
 
 /* Stops the program with a sentence. */
 void bench_fail(const char *what);

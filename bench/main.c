@@ -13,7 +13,7 @@
 
 enum { RUNS = 11 };
 
-static const struct benchmark *const files[] = {simulation_benchmarks, checking_benchmarks};
+static const struct benchmark *const files[] = {simulation_benchmarks, checking_benchmarks, runtime_benchmarks};
 
 struct figures {
     double median, minimum; /* ns per operation */
