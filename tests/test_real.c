@@ -94,6 +94,11 @@ static void block_for_a_while(void *arg)
     qp_return(&result);
 }
 
+static void quick(void *arg)
+{
+    ++*(int *)arg; /* one after the other */
+}
+
 static void yields(void *arg)
 {
     int *count = arg;
@@ -125,6 +130,25 @@ static void work_is_done_elsewhere(void **state)
     (void)state;
     assert_int_equal(run_watched(&watched, blocking, &turns), QP_OK);
     assert_true(turns > 1);
+}
+
+/* Nothing else happens: the loop has to be waited for from the very first. */
+static void only_blocks(void *arg)
+{
+    int i;
+    for (i = 0; i < 100; i++) {
+        struct qp_handle work = qp_spawn_blocking(quick, arg);
+        QP_ASSERT_EQ(qp_await(qp_join(&work, NULL)), QP_OK);
+    }
+}
+
+static void work_alone_is_waited_for(void **state)
+{
+    struct watched watched;
+    int done = 0;
+    (void)state;
+    assert_int_equal(run_watched(&watched, only_blocks, &done), QP_OK);
+    assert_int_equal(done, 100);
 }
 
 enum { MANY = 64 };
@@ -221,6 +245,7 @@ int main(void)
         cmocka_unit_test(work_is_done_elsewhere),
         cmocka_unit_test(queued_work_is_withdrawn),
         cmocka_unit_test(how_it_ended),
+        cmocka_unit_test(work_alone_is_waited_for),
         cmocka_unit_test(one_a_thread),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

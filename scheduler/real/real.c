@@ -184,9 +184,11 @@ static void wait_for_kernel(struct real *self, int64_t deadline_ns)
 static bool park(void *context, struct qp_runtime *runtime, int64_t deadline_ns)
 {
     struct real *self = context;
-    (void)runtime;
     if (deadline_ns == QP_NEVER && !self->pending)
         return false;
+    uv_run(&self->loop, UV_RUN_NOWAIT); /* only now does the kernel know of all that is waited for */
+    if (qp_ready_count(&runtime->ready))
+        return true;
     wait_for_kernel(self, deadline_ns);
     uv_run(&self->loop, UV_RUN_NOWAIT);
     return true;
