@@ -4,6 +4,7 @@
 #ifndef BENCH_BENCH_H
 #define BENCH_BENCH_H
 
+#include <quipu/status.h>
 #include <stdint.h>
 
 struct benchmark {
@@ -17,6 +18,6 @@ struct benchmark {
 extern const struct benchmark simulation_benchmarks[], checking_benchmarks[], runtime_benchmarks[];
 
 /* Stops the program with a sentence. */
-void bench_fail(const char *what);
+QP_NORETURN void bench_fail(const char *what);
 
 #endif
