@@ -20,7 +20,7 @@ struct access {
 
 struct footprint {
     struct access *items;
-    uint32_t count, room;
+    size_t count, room;
     bool all; /* depends on every other step */
 };
 
@@ -28,8 +28,9 @@ struct footprint {
 struct branch {
     uint64_t task;
     struct footprint footprint;
-    uint32_t *draws, draw_count;
-    struct branch *first, *last, *next;
+    uint32_t *draws;
+    size_t draw_count;
+    struct branch *first, *next;
 };
 
 struct sleeper {
@@ -43,7 +44,8 @@ struct qp_dpor_node {
     uint32_t count, first, value; /* of a draw; the first that was taken of it */
     uint64_t task;                /* of a step: its key */
     struct footprint footprint;
-    uint32_t *draws, draw_count, draw_room; /* that were made in it */
+    uint32_t *draws; /* that were made in it */
+    size_t draw_count, draw_room;
     struct sleeper *sleeping;
     struct branch *wakeups;        /* what is still to be taken here, first to last */
     struct branch *current;        /* what is taken; its own branches go to the next node. NULL: nothing was planned */
@@ -140,8 +142,8 @@ static bool depend(const struct footprint *a, const struct footprint *b)
 {
     if (a->all || b->all)
         return true;
-    for (uint32_t i = 0; i < a->count; i++)
-        for (uint32_t k = 0; k < b->count; k++)
+    for (size_t i = 0; i < a->count; i++)
+        for (size_t k = 0; k < b->count; k++)
             if (a->items[i].key == b->items[k].key && (a->items[i].writes || b->items[k].writes))
                 return true;
     return false;
@@ -153,23 +155,15 @@ static void add_access(struct qp_dpor *self, uint64_t key, bool writes)
     if (!self->step)
         return;
     footprint = &self->nodes[self->step - 1].footprint;
-    for (uint32_t i = 0; i < footprint->count; i++) {
+    for (size_t i = 0; i < footprint->count; i++) {
         if (footprint->items[i].key == key) {
             footprint->items[i].writes = footprint->items[i].writes || writes;
             return;
         }
     }
-    if (footprint->count == footprint->room) {
-        uint32_t room = footprint->room ? footprint->room * 2 : 8;
-        struct access *items = realloc(footprint->items, room * sizeof *items);
-        if (!items) {
-            self->failed = true;
-            return;
-        }
-        footprint->items = items;
-        footprint->room = room;
-    }
-    footprint->items[footprint->count++] = (struct access){key, writes};
+    footprint->items = grown(self, footprint->items, sizeof *footprint->items, footprint->count + 1, &footprint->room);
+    if (footprint->count < footprint->room)
+        footprint->items[footprint->count++] = (struct access){key, writes};
 }
 
 /* ---- keys ---- */
@@ -263,7 +257,7 @@ static void inherit(struct qp_dpor *self, struct qp_dpor_node *node, const struc
     if (!current)
         return;
     node->wakeups = current->first;
-    current->first = current->last = NULL;
+    current->first = NULL;
 }
 
 /* The next branch becomes the current one. */
@@ -299,6 +293,19 @@ static uint32_t index_of(const uint64_t *keys, uint32_t count, uint64_t key)
     return i;
 }
 
+/* A branch of which nothing is known but whose step it is. Returns where the next one goes. */
+static struct branch **add_branch(struct qp_dpor *self, struct branch **place, uint64_t task)
+{
+    *place = calloc(1, sizeof **place);
+    if (!*place) {
+        self->failed = true;
+        return place;
+    }
+    (*place)->task = task;
+    (*place)->footprint.all = true;
+    return &(*place)->next;
+}
+
 /* All that can run are to be taken here, and nobody sleeps: the reduction begins anew. */
 static void take_all(struct qp_dpor *self, struct qp_dpor_node *node, const uint64_t *keys, uint32_t count)
 {
@@ -307,16 +314,8 @@ static void take_all(struct qp_dpor *self, struct qp_dpor_node *node, const uint
     node->wakeups = NULL;
     sleepers_free(node->sleeping);
     node->sleeping = NULL;
-    for (uint32_t i = 0; i < count; i++) {
-        *last = calloc(1, sizeof **last);
-        if (!*last) {
-            self->failed = true;
-            return;
-        }
-        (*last)->task = keys[i];
-        (*last)->footprint.all = true;
-        last = &(*last)->next;
-    }
+    for (uint32_t i = 0; i < count; i++)
+        last = add_branch(self, last, keys[i]);
 }
 
 /* The step that comes next is at this place of the path. */
@@ -354,12 +353,6 @@ static uint32_t next_step(struct qp_dpor *self, const uint64_t *keys, uint32_t c
         inherit(self, node, parent);
         if (self->timing)
             take_all(self, node, keys, count);
-        while (node->wakeups && index_of(keys, count, node->wakeups->task) == count) {
-            struct branch *gone = node->wakeups; /* it cannot run: what it was planned by was another program */
-            node->wakeups = gone->next;
-            gone->next = NULL;
-            branches_free(gone);
-        }
         if (node->wakeups) {
             take_branch(node);
             index = index_of(keys, count, node->task);
@@ -404,10 +397,8 @@ static uint32_t next_draw(struct qp_dpor *self, const struct qp_choice *choice)
         self->early_draws = mix(self->early_draws, mix(choice->kind, node->value));
     } else if (step && !early) {
         self->planned++;
-        size_t room = step->draw_room;
-        step->draws = grown(self, step->draws, sizeof *step->draws, step->draw_count + 1, &room);
-        step->draw_room = (uint32_t)room;
-        if (step->draw_count < room)
+        step->draws = grown(self, step->draws, sizeof *step->draws, step->draw_count + 1, &step->draw_room);
+        if (step->draw_count < step->draw_room)
             step->draws[step->draw_count++] = node->value;
     }
     return node->is_draw && node->value < count ? node->value : 0;
@@ -459,7 +450,7 @@ static void begin(struct qp_strategy *strategy, uint64_t seed)
     self->at = self->step = self->barrier = self->planned = 0;
     self->timing = false;
     self->early_draws = self->epoch = 0;
-    self->alive = self->main_task = 0;
+    self->alive = 0;
     self->closing = false;
     self->blocked_at = 0;
     if (self->tasks)
@@ -584,13 +575,7 @@ static void come_before_the_end(struct qp_dpor *self, struct qp_dpor_node *node,
     for (; *last; last = &(*last)->next)
         if ((*last)->task == task)
             return;
-    *last = calloc(1, sizeof **last);
-    if (!*last) {
-        self->failed = true;
-        return;
-    }
-    (*last)->task = task;
-    (*last)->footprint.all = true;
+    add_branch(self, last, task);
 }
 
 /* Main is over: whoever has not run by now never will. */
@@ -674,7 +659,7 @@ static void begin_clock(const struct order *order, size_t index)
 {
     struct qp_dpor_node *node = step_at(order, index), *nodes = order->dpor->nodes;
     node->hash = mix(mix(node->task, node->tick), node->early_draws);
-    for (uint32_t i = 0; i < node->draw_count; i++)
+    for (size_t i = 0; i < node->draw_count; i++)
         node->hash = mix(node->hash, node->draws[i]);
     if (node->before)
         join_clock(order, node, &nodes[node->before - 1]);

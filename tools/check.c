@@ -7,7 +7,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { TEXT_SIZE = 8192, NAME_SIZE = 256 };
 
@@ -147,13 +146,6 @@ static void say_junit(const struct checked *self, struct junit *junit, double se
     junit_case(junit, *self->scenario ? self->scenario : "trace", self->file, seconds, verdicts[status_of(self)],
                message, text ? text : "");
     free(text);
-}
-
-static double seconds_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
 static void check_file(struct checked *self, struct arguments *arguments, struct outputs *outputs)

@@ -6,10 +6,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static const struct command *const commands[] = {&list_command,   &run_command,   &replay_command, &explore_command,
                                                  &shrink_command, &check_command, &diff_command,   &verify_command};
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
+
+double seconds_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
 
 int complain(const char *format, ...)
 {

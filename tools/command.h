@@ -38,6 +38,9 @@ struct command {
 extern const struct command list_command, run_command, replay_command, explore_command, shrink_command, verify_command,
     check_command, diff_command;
 
+/* On a clock that never goes back. */
+double seconds_now(void);
+
 /* Prints "quipu: ..." to stderr and returns EXIT_BAD_INPUT. */
 int complain(const char *format, ...) QP_PRINTF(1, 2);
 

@@ -2,7 +2,6 @@
 #include "tools/execute.h"
 #include "tools/command.h"
 #include "traces/writer.h"
-#include <stdio.h>
 #include <string.h>
 
 void any_strategy_init(struct any_strategy *self, const uint32_t *choices, size_t count)
@@ -21,11 +20,11 @@ void any_strategy_init_cancelling(struct any_strategy *self, uint64_t at)
 
 /* ---- what is said ---- */
 
-static void print_indented(const char *text)
+void tell_lines(FILE *file, const char *text)
 {
     while (*text) {
         int length = (int)strcspn(text, "\n");
-        printf("    %.*s\n", length, text);
+        fprintf(file, "    %.*s\n", length, text);
         text += length + (text[length] == '\n');
     }
 }
@@ -36,7 +35,7 @@ void print_violations(const struct qp_checker *checker)
     size_t i, count = qp_checker_count(checker);
     for (i = 0; qp_checker_at(checker, i); i++) {
         qp_checker_print(qp_checker_at(checker, i), text, sizeof text);
-        print_indented(text);
+        tell_lines(stdout, text);
     }
     if (count > i)
         printf("    and %zu more\n", count - i);

@@ -6,6 +6,7 @@
 
 #include "sim/watch.h"
 #include "traces/meta.h"
+#include <stdio.h>
 
 #define QP_LIBRARY_VERSION "0.1.0"
 
@@ -22,6 +23,9 @@ void any_strategy_init(struct any_strategy *self, const uint32_t *choices, size_
 
 /* The random one with a cancellation at each of its moments in turn: set `cancel.at`, and look at `cancel.moments`. */
 void any_strategy_init_cancelling(struct any_strategy *self, uint64_t at);
+
+/* Writes a text, each line indented. */
+void tell_lines(FILE *file, const char *text);
 
 /* Prints the violations that were kept, each line indented. */
 void print_violations(const struct qp_checker *checker);

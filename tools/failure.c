@@ -6,15 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void tell_lines(FILE *file, const char *text)
-{
-    while (*text) {
-        int length = (int)strcspn(text, "\n");
-        fprintf(file, "    %.*s\n", length, text);
-        text += length + (text[length] == '\n');
-    }
-}
-
 static void tell_rules(FILE *file, const struct qp_checker *checker)
 {
     char text[8192];

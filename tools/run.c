@@ -139,16 +139,6 @@ static void hide_progress(const struct runner *self)
         fputs("\r\033[K", stderr);
 }
 
-static void print_report(const char *report)
-{
-    const char *line = report;
-    while (*line) {
-        int length = (int)strcspn(line, "\n");
-        printf("    %.*s\n", length, line);
-        line += length + (line[length] == '\n');
-    }
-}
-
 static void print_again(const struct runner *self, const struct qp_scenario_run *run, struct which which)
 {
     size_t i;
@@ -198,7 +188,7 @@ static void print_tally(const struct runner *self, const struct qp_scenario_run 
     printf("    seed %" PRIu64 " ended as %s\n", tally->failed.seed, qp_status_name(self->result.outcome));
     if (self->checker)
         print_violations(self->checker);
-    print_report(self->result.report);
+    tell_lines(stdout, self->result.report);
     print_again(self, run, tally->failed);
 }
 

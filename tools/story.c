@@ -27,6 +27,8 @@ struct story {
     size_t count, room;
     struct label *tasks, *objects, *values, *joined; /* joined: by the future */
     size_t task_room, object_room, value_room, joined_room;
+    bool *begun; /* futures whose wait was told */
+    size_t begun_room;
     uint64_t most_task;
     int64_t time_ns;
     bool failed; /* memory ran out */
@@ -107,19 +109,28 @@ static struct line *new_line(struct story *self, uint64_t task)
     return &self->lines[self->count++];
 }
 
+/* In a task's column, or across all of them; NULL: memory ran out. */
+static struct line *format_line(struct story *self, uint64_t task, const char *format, va_list args)
+{
+    struct line *line = new_line(self, task);
+    if (line)
+        vsnprintf(line->text, sizeof line->text, format, args);
+    return line;
+}
+
 static void tell(struct story *self, const struct qp_event *event, const char *format, ...) QP_PRINTF(3, 4);
 
 /* In the column of the event's task, with the line of its await point. */
 static void tell(struct story *self, const struct qp_event *event, const char *format, ...)
 {
-    struct line *line = new_line(self, event->task);
+    struct line *line;
     va_list args;
     size_t length;
+    va_start(args, format);
+    line = format_line(self, event->task, format, args);
+    va_end(args);
     if (!line)
         return;
-    va_start(args, format);
-    vsnprintf(line->text, sizeof line->text, format, args);
-    va_end(args);
     length = strlen(line->text);
     if (event->site)
         snprintf(line->text + length, sizeof line->text - length, " :%d", event->site->line);
@@ -134,12 +145,9 @@ static void announce(struct story *self, const char *format, ...) QP_PRINTF(2, 3
 
 static void announce(struct story *self, const char *format, ...)
 {
-    struct line *line = new_line(self, 0);
     va_list args;
-    if (!line)
-        return;
     va_start(args, format);
-    vsnprintf(line->text, sizeof line->text, format, args);
+    format_line(self, 0, format, args);
     va_end(args);
 }
 
@@ -302,20 +310,26 @@ static void hear(struct story *self, const struct qp_event *event, const struct 
         environment_event(self, event);
 }
 
-static bool is_polled_again(const struct qp_events *events, size_t at)
+/* A wait is told when it begins, and not again each time that it is polled. */
+static bool is_told(struct story *self, const struct qp_event *event)
 {
-    const struct qp_event *event = qp_events_at(events, at);
-    size_t i;
+    bool told;
     if (event->kind != QP_EVENT_FUTURE_PENDING)
         return false;
-    for (i = at; i-- > 0;) {
-        const struct qp_event *earlier = qp_events_at(events, i);
-        if (earlier->future == event->future && earlier->kind == QP_EVENT_FUTURE_PENDING)
-            return true;
-        if (earlier->future == event->future && earlier->kind == QP_EVENT_FUTURE_CREATED)
+    if (event->future >= self->begun_room) {
+        size_t room = (size_t)event->future * 2 + 64;
+        bool *begun = realloc(self->begun, room * sizeof *begun);
+        if (!begun) {
+            self->failed = true;
             return false;
+        }
+        memset(begun + self->begun_room, 0, (room - self->begun_room) * sizeof *begun);
+        self->begun = begun;
+        self->begun_room = room;
     }
-    return false;
+    told = self->begun[event->future];
+    self->begun[event->future] = true;
+    return told;
 }
 
 /* ---- printing ---- */
@@ -367,7 +381,7 @@ size_t print_story(FILE *file, const struct qp_events *events, const char *inden
     for (i = 0; (event = qp_events_at(events, i)) != NULL; i++) {
         if (event->kind == QP_EVENT_RUNTIME_CLOSING)
             break;
-        if (!is_polled_again(events, i))
+        if (!is_told(&self, event))
             hear(&self, event, before);
         before = event;
     }
@@ -383,5 +397,6 @@ size_t print_story(FILE *file, const struct qp_events *events, const char *inden
     free(self.objects);
     free(self.values);
     free(self.joined);
+    free(self.begun);
     return count;
 }

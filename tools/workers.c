@@ -13,19 +13,11 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { NUMBERS = 4, HANG_SECONDS = 20, MOST_SHRINKING = 20000, PATH_SIZE = 1024 };
 
 static const size_t SHARED_SIZE = (size_t)WORKERS_MOST * NUMBERS * sizeof(uint64_t);
-
-static double seconds_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
 
 /* ---- pipes ---- */
 
