@@ -200,7 +200,7 @@ static int check(struct arguments *arguments)
 
 const struct command check_command = {
     "check", "FILE...|--explain RULE|--explain all [--json] [--junit FILE] [--quiet]",
-    " --explain --json --junit --quiet ",
+    " --explain:all|RULE --json --junit --quiet ",
     "Holds traces, written by this library or by any other runtime, against the contracts of the surface (SPEC.md), "
     "and\n"
     "says for each rule that is broken which events break it and what the object was like.\n\n"

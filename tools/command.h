@@ -6,6 +6,7 @@
 
 #include "sim/scenario.h"
 #include <stdbool.h>
+#include <stdio.h>
 
 enum exit_status { EXIT_FINE = 0, EXIT_FAILED = 1, EXIT_BAD_INPUT = 2, EXIT_DIVERGED = 3 };
 
@@ -16,7 +17,7 @@ struct arguments {
     const char *program; /* as it was called, for commands that are printed */
     const char **names;  /* the arguments that are no options; owned */
     size_t name_count;
-    bool all, json, help, quiet, every, no_check, real, exhaustive, cancel_each;
+    bool all, json, help, quiet, every, no_check, real, exhaustive, cancel_each, table;
     const char *cancel_text; /* what --cancel says; NULL: nothing */
     uint64_t cancel;         /* of `run`: the moment of the one cancellation; 0: none */
     bool has_seeds;
@@ -30,13 +31,21 @@ struct arguments {
 struct command {
     const char *name;
     const char *synopsis; /* "NAME... [--seed N]" */
-    const char *options;  /* those that it takes, between spaces: " --seed --json= "; with '=': a flag elsewhere */
-    const char *help;     /* what it does, in lines */
+    const char *options;  /* those that it takes, between spaces; see options.h */
+    const char *help; /* what it does, in lines: a sentence, what there is to say, and "  --seed N   ..." for each */
     int (*run)(struct arguments *arguments);
 };
 
 extern const struct command list_command, run_command, replay_command, explore_command, shrink_command, verify_command,
-    check_command, diff_command;
+    check_command, diff_command, help_command;
+
+/* The index-th command, in the order in which they are listed; NULL past the last. By its name; NULL: there is none. */
+const struct command *command_at(size_t index);
+const struct command *command_find(const char *name);
+
+/* Which commands there are; and what one does and takes. */
+void print_usage(FILE *file, const char *program);
+void print_help(const struct command *command, const char *program);
 
 /* On a clock that never goes back. */
 double seconds_now(void);

@@ -2,6 +2,7 @@
 #include "tools/execute.h"
 #include "tools/command.h"
 #include "traces/writer.h"
+#include <quipu/version.h>
 #include <string.h>
 
 void any_strategy_init(struct any_strategy *self, const uint32_t *choices, size_t count)
@@ -67,7 +68,7 @@ struct qp_trace_meta trace_meta(const struct qp_scenario_run *run, uint64_t seed
                                 const struct qp_sim_result *result)
 {
     struct qp_trace_meta meta = {
-        .library = QP_LIBRARY_VERSION,
+        .library = QP_VERSION,
         .scenario = run ? run->scenario->name : NULL,
         .seed = seed,
         .strategy = strategy,

@@ -8,8 +8,6 @@
 #include "traces/meta.h"
 #include <stdio.h>
 
-#define QP_LIBRARY_VERSION "0.1.0"
-
 /* The strategy of an execution: random from its seed, perhaps with one cancellation, or a recorded list. */
 struct any_strategy {
     struct qp_random_strategy random;

@@ -472,14 +472,16 @@ const struct command explore_command = {
     "NAME...|--all [--strategy S] [--seed N] [--runs N] [--time SECONDS] [--exhaustive] [--cancel MODE] "
     "[--faults LIST] "
     "[--param NAME=VALUE] [--jobs N] [--out DIR] [--json FILE] [--junit FILE] [--no-check] [--quiet]",
-    " --all --strategy --depth --seed --runs --time --exhaustive --cancel --faults --param --jobs --out --json= "
+    " --all --strategy:random|pct|pos|surw|portfolio|exhaustive --depth --seed --runs --time --exhaustive "
+    "--cancel:none|each|pairs|random --faults:spurious|yield|spurious,yield --param --jobs --out --json= "
     "--junit "
     "--no-check --quiet ",
     "Looks for an execution that fails. What it finds is made as small as it can be, and told: which contract or "
     "assertion\n"
     "broke, the story with a column for each task, and the command that replays it.\n\n"
+    "  --all             every scenario of this program\n"
     "  --strategy S      random, pct, pos, surw, portfolio (which takes another for each execution), exhaustive\n"
-    "  --depth D         of pct: how many orderings a bug may need; 3\n"
+    "  --depth N         of pct: how many orderings a bug may need; 3\n"
     "  --seed N          where to begin; 0. The same seed gives the same result, with any number of jobs\n"
     "  --runs N          cases of each scenario; 10000\n"
     "  --time SECONDS    until so much time has passed, for all of them together\n"
@@ -491,9 +493,12 @@ const struct command explore_command = {
     "                    keep the scenario's own assertions\n"
     "  --faults LIST     of: spurious, a task that waits is polled without a cause; yield, a task suspends before an\n"
     "                    await. Each with a chance of one in sixteen wherever it could be\n"
+    "  --param NAME=VALUE  sets an integer parameter that the scenario declares; may be repeated\n"
     "  --jobs N          processes; one for each processor. One that crashes is a finding, and replaced\n"
     "  --out DIR         where the trace of a failure goes, as DIR/NAME.jsonl\n"
-    "  --json FILE       what was found, for machines; --junit FILE: as JUnit XML\n"
+    "  --json FILE       what was found, for machines\n"
+    "  --junit FILE      the same as JUnit XML\n"
     "  --no-check        does not hold what happens against the contracts of the surface; runs faster\n"
+    "  --quiet           prints only what failed, and the sums\n"
     "Ctrl-C ends it with the report so far. Exit status 0: nothing failed; 1: something did; 2: usage.\n",
     explore};

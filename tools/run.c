@@ -288,7 +288,7 @@ const struct command run_command = {
     "run",
     "NAME...|--all [--seed N|--seeds A..B] [--cancel each|K] [--param NAME=VALUE] [--trace FILE|--out DIR [--every]] "
     "[--real] [--no-check] [--quiet]",
-    " --all --seed --seeds --cancel --param --trace --out --every --real --no-check --quiet ",
+    " --all --seed --seeds --cancel:each|K --param --trace --out --every --real --no-check --quiet ",
     "Runs scenarios on a virtual clock, each under one seed or a range of them, and prints a line for each: how often\n"
     "it ran, how much virtual time that was, and the result. A scenario stops at the first seed that fails.\n\n"
     "  --all             every scenario of this program\n"

@@ -80,7 +80,7 @@ static int shrink(struct arguments *arguments)
 }
 
 const struct command shrink_command = {
-    "shrink", "FILE [--out FILE] [--most N]", " --out --most ",
+    "shrink", "FILE [--out FILE] [--most N]", " --out:FILE --most ",
     "Makes a recorded failure as small as it can be: runs it again and again with less of what is out of the ordinary\n"
     "(another task than the first ready one, a timer that comes late, a cancellation), as long as it fails in the "
     "same\n"

@@ -160,6 +160,10 @@ const struct command verify_command = {
     "traces against one another. A program that looks at an address, the real clock or real entropy is found by the "
     "first\n"
     "event that differs.\n\n"
-    "  --seeds A..B      0..4 where none are given\n"
+    "  --all             every scenario of this program\n"
+    "  --seed N          one seed\n"
+    "  --seeds A..B      each seed from A to B; 0..4 where none are given\n"
+    "  --param NAME=VALUE  sets an integer parameter that the scenario declares; may be repeated\n"
+    "  --quiet           prints only what differs, and the sums\n"
     "Exit status 0: the same; 1: they differ; 2: usage, or a run that did not come to its end.\n",
     verify};

@@ -21,5 +21,6 @@
 #include <quipu/task.h>
 #include <quipu/time.h>
 #include <quipu/type.h>
+#include <quipu/version.h>
 
 #endif
