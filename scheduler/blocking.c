@@ -58,6 +58,7 @@ void qp_blocking_submit(struct qp_blocking *blocking)
     struct qp_runtime *runtime = blocking->task.runtime;
     blocking->work = (struct qp_work){.run = run, .task = blocking->task.id};
     blocking->panicked = blocking->returned = false;
+    runtime->free_until = 0; /* the environment may start it at each step */
     runtime->blocking++;
     QP_EMIT(BLOCKING_QUEUED, .fields = {blocking->task.id});
     runtime->env.submit(runtime->env.context, runtime, &blocking->work);

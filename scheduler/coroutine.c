@@ -4,8 +4,8 @@
 #include "scheduler/misuse.h"
 #include "scheduler/overflow.h"
 #include "scheduler/poll.h"
-#include "scheduler/runtime.h"
 #include "scheduler/stack.h"
+#include "scheduler/step.h"
 #include <stdlib.h>
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -18,6 +18,7 @@
 
 #ifdef WITH_ASAN
 #include <sanitizer/common_interface_defs.h>
+static _Thread_local bool handed_over; /* by another task's coroutine, and not by its poller */
 #define LEAVE_FOR(save, bottom, size) __sanitizer_start_switch_fiber((save), (bottom), (size))
 #define ARRIVE(saved, bottom, size) __sanitizer_finish_switch_fiber((saved), (bottom), (size))
 #else
@@ -25,19 +26,39 @@
 #define ARRIVE(saved, bottom, size) ((void)0)
 #endif
 
+enum { LEAST_ROOM = 512 }; /* for the frames of a switch */
+
+/* Just switched to, for the first time (`saved` NULL) or again. */
+static void arrived(struct qp_coroutine *self, void *saved)
+{
+#ifdef WITH_ASAN
+    const void *bottom;
+    size_t size;
+    ARRIVE(saved, &bottom, &size);
+    if (!handed_over) {
+        self->stack->caller_bottom = bottom;
+        self->stack->caller_size = size;
+    }
+    handed_over = false;
+#else
+    (void)self;
+    (void)saved;
+#endif
+}
+
 /* Goes back to whoever polls. Returns at the next poll. */
 static void leave(struct qp_coroutine *self, bool for_good)
 {
     LEAVE_FOR(for_good ? NULL : &self->sanitizer, self->stack->caller_bottom, self->stack->caller_size);
     (void)for_good;
     qp_context_switch(&self->context, self->caller);
-    ARRIVE(self->sanitizer, &self->stack->caller_bottom, &self->stack->caller_size);
+    arrived(self, self->sanitizer);
 }
 
 static void run(void *arg)
 {
     struct qp_coroutine *self = arg;
-    ARRIVE(NULL, &self->stack->caller_bottom, &self->stack->caller_size);
+    arrived(self, NULL);
     self->function(self->arg);
     self->future.stage |= QP_COROUTINE_RETURNED;
     leave(self, true);
@@ -53,7 +74,7 @@ static bool start(struct qp_coroutine *self)
     return true;
 }
 
-/* Runs it until it suspends or ends. */
+/* Runs it until it, or whoever went on from there, comes back. */
 static void enter(struct qp_coroutine *self)
 {
 #ifdef WITH_ASAN
@@ -62,6 +83,73 @@ static void enter(struct qp_coroutine *self)
 #endif
     qp_context_switch(&self->caller, self->context);
     ARRIVE(saved, NULL, NULL);
+}
+
+/* ---- from one task's coroutine to the next one's ---- */
+
+/* Goes on with another task's; the loop is told nothing. Returns when somebody goes on with this one. */
+static void hand_over(struct qp_coroutine *self, struct qp_coroutine *next)
+{
+    next->caller = self->caller;
+#ifdef WITH_ASAN
+    handed_over = true;
+    next->stack->caller_bottom = self->stack->caller_bottom;
+    next->stack->caller_size = self->stack->caller_size;
+    LEAVE_FOR(&self->sanitizer, next->stack->bottom, (size_t)(next->stack->top - next->stack->bottom));
+#endif
+    qp_context_switch(&self->context, next->context);
+    arrived(self, self->sanitizer);
+}
+
+/* The coroutine of a task that can be gone on with from here; NULL: the loop must see to that task. */
+static struct qp_coroutine *coroutine_of(struct qp_task *task)
+{
+    struct qp_coroutine *self = (struct qp_coroutine *)task->future;
+    if (QP_UNLIKELY(task->style != QP_STYLE_COROUTINE || task->flags & QP_TASK_ABORTED))
+        return NULL;
+    if (QP_LIKELY(self->stack != NULL))
+        return self;
+    self->outer = NULL;
+    self->waker = &task->waker;
+    return start(self) ? self : NULL;
+}
+
+/* Whether what the loop would do next is to take the next ready task, and this one's stack has held until now. */
+static bool may_go_on(const struct qp_coroutine *self, const struct qp_task *task)
+{
+    const struct qp_runtime *runtime = qp_thread.runtime;
+    return (self->future.stage & QP_COROUTINE_TASK) && runtime->steps < runtime->free_until &&
+           !(task->flags & QP_TASK_ABORTED) && (char *)__builtin_frame_address(0) > self->stack->bottom + LEAST_ROOM;
+}
+
+/* Suspends. Returns when it is to be polled again. */
+static void suspend(struct qp_coroutine *self)
+{
+    struct qp_task *task = qp_thread.task, *next;
+    struct qp_runtime *runtime = qp_thread.runtime;
+    struct qp_coroutine *other;
+    if (QP_UNLIKELY(!may_go_on(self, task))) {
+        leave(self, false);
+        return;
+    }
+    self->future.state = QP_FUTURE_PENDING;
+    qp_thread.coroutine = NULL;
+    qp_step_suspended(task);
+    qp_thread.task = NULL;
+    next = QP_LIKELY(qp_ready_count(&runtime->ready) != 0) ? qp_step_next(runtime) : NULL;
+    other = QP_LIKELY(next != NULL) ? coroutine_of(next) : NULL;
+    if (QP_UNLIKELY(!other)) {
+        runtime->next = next;
+        qp_thread.coroutine = self;
+        leave(self, false);
+        return;
+    }
+    qp_step_enter(next);
+    qp_step_begin(next);
+    qp_thread.coroutine = other;
+    qp_thread.scope = &other->scope;
+    if (other != self)
+        hand_over(self, other);
 }
 
 /* Does what is left of its end: drops what it waits for, releases what it owns, gives its stack back. */
@@ -103,6 +191,7 @@ static enum qp_status coroutine_poll(struct qp_future *future, struct qp_waker *
     qp_thread.coroutine = self;
     qp_thread.scope = &self->scope;
     enter(self);
+    self = qp_thread.coroutine; /* whoever came back */
     qp_thread.coroutine = outer;
     qp_thread.scope = scope;
     if (QP_UNLIKELY(self->future.stage & QP_COROUTINE_UNWINDING))
@@ -169,7 +258,7 @@ enum qp_status qp_await_at(struct qp_future *future, const struct qp_site *site)
         leave(self, false);
     }
     while ((status = qp_poll(future, self->waker)) == QP_PENDING)
-        leave(self, false);
+        suspend(self);
     self->awaiting = NULL;
     self->site = NULL;
     if (QP_UNLIKELY(status != QP_OK) && qp_thread.runtime)
@@ -184,6 +273,7 @@ void qp_unwind(void)
         while (outermost->outer)
             outermost = outermost->outer;
         outermost->future.stage |= QP_COROUTINE_UNWINDING;
+        qp_thread.coroutine = outermost;
         leave(outermost, false);
     }
     longjmp(*qp_thread.runtime->unwind, 1);

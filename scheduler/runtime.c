@@ -2,6 +2,7 @@
 #include "scheduler/runtime.h"
 #include "scheduler/coroutine.h"
 #include "scheduler/misuse.h"
+#include "scheduler/step.h"
 #include "scheduler/value.h"
 #include <stdarg.h>
 #include <stdio.h>
@@ -56,6 +57,7 @@ void qp_runtime_say(struct qp_runtime *runtime, const char *format, ...)
 void qp_runtime_stop(struct qp_runtime *runtime, enum qp_status outcome, const char *sentence)
 {
     QP_EMIT(FAILURE, .fields = {(uint64_t)outcome}, .text = sentence);
+    runtime->free_until = 0;
     if (runtime->outcome != QP_OK)
         return;
     runtime->outcome = outcome;
@@ -222,7 +224,7 @@ static bool fire_one(struct qp_runtime *runtime)
 
 static void turn(struct qp_runtime *runtime)
 {
-    runtime->since_turn = 0;
+    runtime->next_turn = runtime->steps + runtime->env.turn_every;
     if (runtime->env.turn)
         runtime->env.turn(runtime->env.context, runtime);
     look_at_the_clock(runtime);
@@ -230,8 +232,7 @@ static void turn(struct qp_runtime *runtime)
 
 static bool turn_is_due(const struct qp_runtime *runtime)
 {
-    return runtime->since_turn >= runtime->env.turn_every ||
-           (runtime->blocking && qp_runtime_wants(runtime, QP_CHOICE_BLOCKING));
+    return runtime->steps >= runtime->next_turn || (runtime->blocking && qp_runtime_wants(runtime, QP_CHOICE_BLOCKING));
 }
 
 static bool is_suspended(const struct qp_task *task)
@@ -253,13 +254,24 @@ static void wake_for_nothing(struct qp_runtime *runtime)
             qp_task_wake(task);
 }
 
+/* How many steps there may be until something else than the ready queue is to be looked at. */
+static uint64_t free_until(const struct qp_runtime *runtime)
+{
+    uint64_t most = runtime->env.most_steps ? runtime->env.most_steps : UINT64_MAX;
+    if (qp_thread.cancelling || qp_timers_due(&runtime->timers) || qp_runtime_wants(runtime, QP_CHOICE_SPURIOUS) ||
+        (runtime->blocking && qp_runtime_wants(runtime, QP_CHOICE_BLOCKING)))
+        return 0;
+    return runtime->next_turn < most ? runtime->next_turn : most;
+}
+
 static void step(struct qp_runtime *runtime)
 {
-    uint32_t count = qp_ready_count(&runtime->ready);
-    uint32_t index = count > 1 && runtime->env.choose ? choose(runtime, QP_CHOICE_TASK, count) : 0;
-    runtime->steps++;
-    runtime->since_turn++;
-    qp_task_step(qp_ready_take(&runtime->ready, index));
+    struct qp_task *task = qp_step_next(runtime);
+    do {
+        runtime->next = NULL;
+        qp_task_step(task);
+        task = runtime->next;
+    } while (QP_UNLIKELY(task != NULL));
 }
 
 /* Does one thing. False: there is nothing to do, and there will not be. */
@@ -274,6 +286,7 @@ static bool advance(struct qp_runtime *runtime)
     if (qp_ready_count(&runtime->ready)) {
         if (QP_UNLIKELY(runtime->env.choices >> QP_CHOICE_SPURIOUS & 1))
             wake_for_nothing(runtime);
+        runtime->free_until = free_until(runtime);
         step(runtime);
         return true;
     }
@@ -295,6 +308,7 @@ static void over_the_limit(struct qp_runtime *runtime)
 static void loop(struct qp_runtime *runtime)
 {
     uint64_t most = runtime->env.most_steps ? runtime->env.most_steps : UINT64_MAX;
+    runtime->next_turn = runtime->steps + runtime->env.turn_every;
     while (runtime->main_status == QP_PENDING && runtime->outcome == QP_OK) {
         if (QP_UNLIKELY(runtime->steps >= most)) {
             over_the_limit(runtime);
@@ -410,6 +424,7 @@ static void drain(struct qp_runtime *runtime)
     if (setjmp(unwind))
         left(qp_thread.runtime);
     runtime = qp_thread.runtime;
+    runtime->free_until = 0;
     while (runtime->outcome == QP_OK && (qp_timers_due(&runtime->timers) || qp_ready_count(&runtime->ready)))
         if (!fire_one(runtime))
             step(runtime);

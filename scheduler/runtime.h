@@ -2,12 +2,14 @@
  * The runtime: its tasks, its ready queue, its timers, and the environment that it runs in.
  *
  * Invariants: every task that has not ended is in `tasks`, in order of spawning. A task is in the ready queue if and
- * only if QP_TASK_QUEUED. While `stepping` is set, qp_unwind() may leave the step from any depth. `outcome` is QP_OK
- * until something ends the run from inside.
+ * only if QP_TASK_QUEUED. While `unwind` is set, qp_unwind() may leave the step from any depth. `outcome` is QP_OK
+ * until something ends the run from inside. Whatever wants the loop to look at more than the ready queue sets
+ * `free_until` to 0.
  */
 #ifndef SCHEDULER_RUNTIME_H
 #define SCHEDULER_RUNTIME_H
 
+#include "scheduler/emit.h"
 #include "scheduler/hold.h"
 #include "scheduler/ready.h"
 #include "scheduler/task.h"
@@ -24,15 +26,17 @@ struct qp_runtime {
     struct qp_timers timers;
     struct qp_task_list tasks;
     uint32_t live;              /* tasks that have not ended */
-    uint32_t since_turn;        /* steps */
     uint32_t blocking;          /* pieces of blocking work that the environment has */
+    uint64_t steps;             /* made so far */
+    uint64_t free_until;        /* while `steps` is below, a task that suspends may go on with the next one by itself */
+    uint64_t next_turn;         /* how many steps there may be before the environment has its turn */
+    struct qp_task *next;       /* chosen by a task that suspended, which could not go on with it; mostly NULL */
     struct qp_task *main;       /* NULL before and after the run */
     enum qp_status main_status; /* QP_PENDING until main has ended */
     bool closing;               /* main itself is being released */
     bool panicking;             /* the step under way is left because its task panicked */
     jmp_buf *unwind;            /* where qp_unwind goes; NULL: it cannot */
     enum qp_status outcome;
-    uint64_t steps;
     uint64_t next_task, next_object, next_value, next_hold, next_deferred, next_seq;
     uint32_t next_future;
     struct qp_task *free_tasks[QP_TASK_SIZES]; /* by size in units of 64 bytes */
@@ -73,5 +77,38 @@ const struct qp_site *qp_task_site(const struct qp_task *task);
 
 /* Asks whether the running task is cancelled at this moment; if so, asks for its abort. */
 bool qp_cancel_here(struct qp_task *task, enum qp_moment moment);
+
+/* ---- waking ---- */
+
+/* The task is woken, but is ready, or is being polled, or ends. */
+static inline void qp_task_woken_again(struct qp_task *task)
+{
+    struct qp_runtime *runtime = task->runtime;
+    if (task->flags & QP_TASK_RUNNING)
+        task->flags |= QP_TASK_WOKEN;
+    else if (QP_UNLIKELY(runtime->env.woken_again != NULL))
+        runtime->env.woken_again(runtime->env.context, task->id);
+}
+
+/* Makes the task ready, unless it is or has ended. */
+static inline void qp_task_wake(struct qp_task *task)
+{
+    if (task->flags & (QP_TASK_QUEUED | QP_TASK_RUNNING | QP_TASK_ENDING)) {
+        qp_task_woken_again(task);
+        return;
+    }
+    task->flags |= QP_TASK_QUEUED;
+    qp_ready_push(&task->runtime->ready, task);
+    QP_EMIT(TASK_WOKEN, .fields = {task->id});
+}
+
+/* Wakes whoever it is, and a task without the detour through its table. */
+static inline void qp_wake(struct qp_waker *waker)
+{
+    if (QP_LIKELY(waker->ops == &qp_task_waker_ops))
+        qp_task_wake((struct qp_task *)waker);
+    else
+        waker->ops->wake(waker);
+}
 
 #endif

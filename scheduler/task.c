@@ -3,7 +3,7 @@
 #include "scheduler/coroutine.h"
 #include "scheduler/misuse.h"
 #include "scheduler/poll.h"
-#include "scheduler/runtime.h"
+#include "scheduler/step.h"
 #include "scheduler/value.h"
 #include <inttypes.h>
 #include <stdarg.h>
@@ -14,21 +14,6 @@
 _Thread_local struct qp_thread qp_thread;
 
 /* ---- wakers ---- */
-
-void qp_task_wake(struct qp_task *task)
-{
-    struct qp_runtime *runtime = task->runtime;
-    if (task->flags & (QP_TASK_QUEUED | QP_TASK_RUNNING | QP_TASK_ENDING)) {
-        if (task->flags & QP_TASK_RUNNING)
-            task->flags |= QP_TASK_WOKEN;
-        else if (QP_UNLIKELY(runtime->env.woken_again))
-            runtime->env.woken_again(runtime->env.context, task->id);
-        return;
-    }
-    task->flags |= QP_TASK_QUEUED;
-    qp_ready_push(&runtime->ready, task);
-    QP_EMIT(TASK_WOKEN, .fields = {task->id});
-}
 
 static void waker_wake(struct qp_waker *waker)
 {
@@ -500,20 +485,19 @@ void qp_task_end(struct qp_task *task, enum qp_status status)
 /* What to do after a poll: the future's status, or a request for cancellation that came during it. */
 static void polled(struct qp_task *task, enum qp_status status)
 {
-    task->flags &= (uint16_t)~QP_TASK_RUNNING;
-    if (QP_UNLIKELY(qp_thread.cancelling) && status == QP_PENDING)
+    if (QP_UNLIKELY(qp_thread.cancelling) && status == QP_PENDING) {
+        task->flags &= (uint16_t)~QP_TASK_RUNNING;
         qp_cancel_here(task, QP_MOMENT_PENDING);
-    if (status != QP_PENDING) {
-        qp_task_end(task, status == QP_NOMEM && task->style == QP_STYLE_COROUTINE ? QP_NOMEM : QP_OK);
-    } else if (task->flags & QP_TASK_ABORTED) {
-        qp_task_end(task, QP_CANCELLED);
-    } else {
-        QP_EMIT(TASK_SUSPENDED, .object = 0);
-        if (task->flags & QP_TASK_WOKEN) {
-            task->flags &= (uint16_t)~QP_TASK_WOKEN;
-            qp_task_wake(task);
-        }
     }
+    if (status == QP_PENDING && !(task->flags & QP_TASK_ABORTED)) {
+        qp_step_suspended(task);
+        return;
+    }
+    task->flags &= (uint16_t)~QP_TASK_RUNNING;
+    if (status == QP_PENDING)
+        qp_task_end(task, QP_CANCELLED);
+    else
+        qp_task_end(task, status == QP_NOMEM && task->style == QP_STYLE_COROUTINE ? QP_NOMEM : QP_OK);
 }
 
 bool qp_cancel_here(struct qp_task *task, enum qp_moment moment)
@@ -530,20 +514,20 @@ bool qp_cancel_here(struct qp_task *task, enum qp_moment moment)
 void qp_task_step(struct qp_task *task)
 {
     enum qp_status status;
-    task->flags &= (uint16_t)~QP_TASK_QUEUED;
-    qp_thread.task = task;
+    qp_step_enter(task);
     qp_thread.scope = &task->scope;
-    qp_thread.site = NULL;
     if (QP_UNLIKELY(qp_thread.cancelling))
         qp_cancel_here(task, QP_MOMENT_WOKEN);
     if (QP_UNLIKELY(task->flags & QP_TASK_ABORTED)) {
         qp_task_end(task, QP_CANCELLED);
     } else {
-        QP_EMIT(TASK_POLLED, .object = 0);
-        task->flags |= QP_TASK_RUNNING;
+        qp_step_begin(task);
         status = task->future->ops->poll(task->future, &task->waker);
-        task->future->state = status == QP_PENDING ? QP_FUTURE_PENDING : QP_FUTURE_DONE;
-        polled(task, status);
+        task = qp_thread.task; /* whoever came back; NULL: it has done all of this */
+        if (QP_LIKELY(task != NULL)) {
+            task->future->state = status == QP_PENDING ? QP_FUTURE_PENDING : QP_FUTURE_DONE;
+            polled(task, status);
+        }
     }
     qp_thread.task = NULL;
     qp_thread.scope = NULL;

@@ -95,19 +95,7 @@ struct qp_handle qp_join_give_back(struct qp_join_future *self);
 
 extern const struct qp_waker_ops qp_task_waker_ops;
 
-/* Makes the task ready, unless it is or has ended. */
-void qp_task_wake(struct qp_task *task);
-
-/* Wakes whoever it is, and a task without the detour through its table. */
-static inline void qp_wake(struct qp_waker *waker)
-{
-    if (QP_LIKELY(waker->ops == &qp_task_waker_ops))
-        qp_task_wake((struct qp_task *)waker);
-    else
-        waker->ops->wake(waker);
-}
-
-/* Polls once; the runtime's step. */
+/* Polls once; the runtime's step (step.h). */
 void qp_task_step(struct qp_task *task);
 
 /* Ends the task: drops its future unless it is ready, releases all that it owns, and tells who waits for it. */

@@ -1,0 +1,49 @@
+/*
+ * A step: one poll of one task, and what stands between two of them.
+ *
+ * The loop (runtime.c) makes steps one after the other. A coroutine that suspends (coroutine.c) does itself what the
+ * loop would do next, as long as that is another step: it notes that its task waits, takes the next one, and goes on
+ * with that one's stack, or, where it is itself the next, with its own. One switch instead of two, or none. The loop
+ * hears of it when somebody comes back to it.
+ */
+#ifndef SCHEDULER_STEP_H
+#define SCHEDULER_STEP_H
+
+#include "scheduler/runtime.h"
+
+/* The running task's poll ended pending, and nobody asked for its end: it waits, or was woken meanwhile. */
+static inline void qp_step_suspended(struct qp_task *task)
+{
+    unsigned woken = task->flags & QP_TASK_WOKEN;
+    task->flags &= (uint16_t) ~(QP_TASK_RUNNING | QP_TASK_WOKEN);
+    QP_EMIT(TASK_SUSPENDED, .object = 0);
+    if (woken)
+        qp_task_wake(task);
+}
+
+/* Takes the task that is to be polled next. Only while one is ready. */
+static inline struct qp_task *qp_step_next(struct qp_runtime *runtime)
+{
+    uint32_t count = qp_ready_count(&runtime->ready), index = 0;
+    if (QP_UNLIKELY(count > 1 && qp_runtime_wants(runtime, QP_CHOICE_TASK)))
+        index = qp_runtime_choose(runtime, QP_CHOICE_TASK, count);
+    runtime->steps++;
+    return qp_ready_take(&runtime->ready, index);
+}
+
+/* It is the running one from here on. */
+static inline void qp_step_enter(struct qp_task *task)
+{
+    task->flags &= (uint16_t)~QP_TASK_QUEUED;
+    qp_thread.task = task;
+    qp_thread.site = NULL;
+}
+
+/* It is polled. */
+static inline void qp_step_begin(struct qp_task *task)
+{
+    QP_EMIT(TASK_POLLED, .object = 0);
+    task->flags |= QP_TASK_RUNNING;
+}
+
+#endif
