@@ -10,6 +10,7 @@
 #include "scheduler/misuse.h"
 #include "scheduler/object.h"
 #include "scheduler/runtime.h"
+#include "scheduler/say.h"
 #include "scheduler/wait_queue.h"
 #include <quipu/barrier.h>
 
@@ -30,6 +31,14 @@ static void owned_release(struct qp_owned *owned)
     qp_barrier_drop(QP_CONTAINER(owned, struct qp_barrier, owned));
 }
 
+static void describe(const struct qp_object *object, const struct qp_say *to)
+{
+    const struct qp_barrier *self = (const struct qp_barrier *)object;
+    qp_say(to, ": %zu of %zu have arrived", self->arrived, self->participants);
+    qp_say_waiters(to, "waiting", &self->waiters);
+}
+
+static const struct qp_object_kind barrier_kind = {"barrier", describe};
 static const struct qp_owned_ops barrier_ops = {"the barrier", NULL, owned_release, NULL};
 
 static void next_generation(struct qp_barrier *self)
@@ -51,7 +60,7 @@ struct qp_barrier *qp_barrier_create(const char *name, int64_t participants)
     self = qp_allocate(qp_thread.runtime, size);
     if (!self)
         return NULL;
-    qp_object_init(&self->object, "barrier", name, count);
+    qp_object_init(&self->object, &barrier_kind, name, count);
     self->participants = (size_t)count;
     self->references = 1;
     self->size = size;
@@ -65,7 +74,7 @@ static void unreference(struct qp_barrier *self)
 {
     if (--self->references)
         return;
-    QP_EMIT(OBJECT_DESTROYED, .object = self->object.id);
+    qp_object_end(&self->object);
     qp_release(self->object.runtime, self, self->size);
 }
 

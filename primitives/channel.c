@@ -18,6 +18,7 @@
 #include "scheduler/hold.h"
 #include "scheduler/misuse.h"
 #include "scheduler/runtime.h"
+#include "scheduler/say.h"
 #include "scheduler/value.h"
 #include "scheduler/wait_queue.h"
 #include <quipu/channel.h>
@@ -236,7 +237,7 @@ static void unreference(struct qp_channel *self)
 {
     if (--self->references)
         return;
-    QP_EMIT(OBJECT_DESTROYED, .object = self->object.id);
+    qp_object_end(&self->object);
     qp_release(self->object.runtime, self->ring, self->room * self->stride);
     qp_release(self->object.runtime, self, sizeof *self);
 }
@@ -261,6 +262,25 @@ static const struct qp_object *receiver_object(const struct qp_owned *owned)
     return &QP_CONTAINER_CONST(owned, struct qp_receiver, owned)->channel->object;
 }
 
+static void describe(const struct qp_object *object, const struct qp_say *to)
+{
+    const struct qp_channel *self = (const struct qp_channel *)object;
+    if (self->bounded)
+        qp_say(to, ": %zu of %zu buffered", self->buffered, self->free + self->reserved + self->buffered);
+    else
+        qp_say(to, ": %zu buffered", self->buffered);
+    if (self->reserved)
+        qp_say(to, ", %zu reserved", self->reserved);
+    qp_say_count(to, ", ", self->senders, "sender");
+    qp_say_count(to, ", ", self->receivers, "receiver");
+    qp_say(to, "%s", self->closed ? ", closed" : "");
+    qp_say_waiters(to, "waiting to send", &self->sending);
+    qp_say_waiters(to, "let on or refused, and not run since", &self->settled);
+    qp_say_waiters(to, "waiting to receive", &self->receiving);
+}
+
+static const struct qp_object_kind channel_kind = {"channel", describe};
+static const struct qp_object_kind unbounded_kind = {"unbounded channel", describe};
 static const struct qp_owned_ops sender_ops = {"a sender", "recv", sender_release, sender_object};
 static const struct qp_owned_ops receiver_ops = {"a receiver", "send reserve", receiver_release, receiver_object};
 
@@ -318,7 +338,7 @@ static enum qp_status create(const struct qp_type *type, size_t capacity, bool b
     qp_wait_queue_init(&self->sending);
     qp_wait_queue_init(&self->settled);
     qp_wait_queue_init(&self->receiving);
-    qp_object_init(&self->object, bounded ? "channel" : "unbounded channel", NULL, bounded ? capacity : 0);
+    qp_object_init(&self->object, bounded ? &channel_kind : &unbounded_kind, NULL, bounded ? capacity : 0);
     *sender = add_sender(self, &self->first_sender);
     *receiver = add_receiver(self, &self->first_receiver);
     return QP_OK;

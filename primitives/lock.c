@@ -14,6 +14,7 @@
 #include "scheduler/hold.h"
 #include "scheduler/misuse.h"
 #include "scheduler/runtime.h"
+#include "scheduler/say.h"
 #include "scheduler/value.h"
 #include "scheduler/wait_queue.h"
 #include <quipu/lock.h>
@@ -55,7 +56,8 @@ static void rwlock_let_in(struct qp_rwlock *lock);
 
 /* ---- the lock as an object ---- */
 
-static void *create(size_t head, const char *kind, const char *name, const struct qp_type *type, const void *value)
+static void *create(size_t head, const struct qp_object_kind *kind, const char *name, const struct qp_type *type,
+                    const void *value)
 {
     size_t offset = (head + 15) & ~(size_t)15, size = offset + type->size;
     struct qp_runtime *runtime = qp_thread.runtime;
@@ -66,6 +68,7 @@ static void *create(size_t head, const char *kind, const char *name, const struc
             qp_hold_give_back(runtime, hold);
         return NULL;
     }
+    memset(lock, 0, head);
     qp_object_init(&lock->object, kind, name, 1);
     lock->type = type;
     lock->size = size;
@@ -85,7 +88,7 @@ static void unreference(struct lock *lock)
     if (--lock->references)
         return;
     qp_value_drop(lock->type, lock->value, lock->object.id, lock->value_id, QP_DROP_OBJECT);
-    QP_EMIT(OBJECT_DESTROYED, .object = lock->object.id);
+    qp_object_end(&lock->object);
     qp_hold_give_back(lock->object.runtime, lock->hold);
     qp_release(lock->object.runtime, lock, lock->size);
 }
@@ -273,6 +276,17 @@ static void acquired(struct lock *lock, struct qp_hold *hold, enum qp_hold_style
     *guard = (struct qp_guard){hold, hold->id};
 }
 
+/* Of a lock that one has alone: `promised` where it was handed to somebody who has not run. */
+static void say_holder(const struct lock *lock, bool promised, const char *how, const struct qp_say *to)
+{
+    const struct qp_hold *hold = lock->hold;
+    if (hold->id)
+        qp_say(to, ": %s by %s%s", how, hold->task ? qp_task_label(hold->task) : "somebody outside any task",
+               qp_site_label(" since ", hold->site));
+    else
+        qp_say(to, ": %s", promised ? "handed to a waiter that has not run" : "free");
+}
+
 /* ---- mutex ---- */
 
 static void mutex_owned_release(struct qp_owned *owned)
@@ -280,11 +294,19 @@ static void mutex_owned_release(struct qp_owned *owned)
     qp_mutex_drop(QP_CONTAINER(owned, struct qp_mutex, lock.owned));
 }
 
+static void describe_mutex(const struct qp_object *object, const struct qp_say *to)
+{
+    const struct qp_mutex *self = (const struct qp_mutex *)object;
+    say_holder(&self->lock, self->promised, "held", to);
+    qp_say_waiters(to, "waiting to lock", &self->lock.waiters);
+}
+
+static const struct qp_object_kind mutex_kind = {"mutex", describe_mutex};
 static const struct qp_owned_ops mutex_ops = {"the mutex", NULL, mutex_owned_release, NULL};
 
 struct qp_mutex *qp_mutex_create(const char *name, const struct qp_type *type, const void *value)
 {
-    struct qp_mutex *mutex = create(sizeof *mutex, "mutex", name, type, value);
+    struct qp_mutex *mutex = create(sizeof *mutex, &mutex_kind, name, type, value);
     if (!mutex)
         return NULL;
     mutex->promised = false;
@@ -377,11 +399,22 @@ static void rwlock_owned_release(struct qp_owned *owned)
     qp_rwlock_drop(QP_CONTAINER(owned, struct qp_rwlock, lock.owned));
 }
 
+static void describe_rwlock(const struct qp_object *object, const struct qp_say *to)
+{
+    const struct qp_rwlock *self = (const struct qp_rwlock *)object;
+    if (self->readers)
+        qp_say_count(to, ": ", self->readers, "reader");
+    else
+        say_holder(&self->lock, self->writer, "held for writing", to);
+    qp_say_waiters(to, "waiting", &self->lock.waiters);
+}
+
+static const struct qp_object_kind rwlock_kind = {"rwlock", describe_rwlock};
 static const struct qp_owned_ops rwlock_ops = {"the lock", NULL, rwlock_owned_release, NULL};
 
 struct qp_rwlock *qp_rwlock_create(const char *name, const struct qp_type *type, const void *value)
 {
-    struct qp_rwlock *lock = create(sizeof *lock, "rwlock", name, type, value);
+    struct qp_rwlock *lock = create(sizeof *lock, &rwlock_kind, name, type, value);
     if (!lock)
         return NULL;
     lock->readers = 0;

@@ -11,6 +11,7 @@
 #include "scheduler/misuse.h"
 #include "scheduler/object.h"
 #include "scheduler/runtime.h"
+#include "scheduler/say.h"
 #include "scheduler/value.h"
 #include "scheduler/wait_queue.h"
 #include <quipu/oneshot.h>
@@ -61,6 +62,18 @@ static const struct qp_object *sender_object(const struct qp_owned *owned)
     return &of_sender(QP_CONTAINER_CONST(owned, struct qp_oneshot_sender, owned))->object;
 }
 
+static void describe(const struct qp_object *object, const struct qp_say *to)
+{
+    const struct oneshot *self = (const struct oneshot *)object;
+    qp_say(to, ": %s; the sender is %s, the receiver %s",
+           self->full   ? "sent, and not taken"
+           : self->used ? "sent"
+                        : "nothing sent",
+           self->has_sender ? "there" : "gone", self->has_receiver ? "there" : "gone");
+    qp_say_waiters(to, "waiting to receive", &self->receiving);
+}
+
+static const struct qp_object_kind oneshot_kind = {"oneshot", describe};
 static const struct qp_owned_ops sender_ops = {"the sender", "oneshot_recv", sender_release, sender_object};
 static const struct qp_owned_ops receiver_ops = {"the receiver", NULL, receiver_release, NULL};
 
@@ -71,7 +84,7 @@ enum qp_status qp_oneshot_create(const struct qp_type *type, struct qp_oneshot_s
     struct oneshot *self = qp_allocate(qp_thread.runtime, offset + type->size);
     if (!self)
         return QP_NOMEM;
-    qp_object_init(&self->object, "oneshot", NULL, 1);
+    qp_object_init(&self->object, &oneshot_kind, NULL, 1);
     self->type = type;
     self->value_id = 0;
     self->size = offset + type->size;
@@ -90,7 +103,7 @@ static void release_unless_in_use(struct oneshot *self)
 {
     if (self->has_sender || self->has_receiver)
         return;
-    QP_EMIT(OBJECT_DESTROYED, .object = self->object.id);
+    qp_object_end(&self->object);
     qp_release(self->object.runtime, self, self->size);
 }
 

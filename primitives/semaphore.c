@@ -12,7 +12,9 @@
 #include "scheduler/hold.h"
 #include "scheduler/misuse.h"
 #include "scheduler/runtime.h"
+#include "scheduler/say.h"
 #include "scheduler/wait_queue.h"
+#include <inttypes.h>
 #include <quipu/semaphore.h>
 
 enum stage { NEW, WAITING, GRANTED };
@@ -32,6 +34,15 @@ static void owned_release(struct qp_owned *owned)
     qp_semaphore_drop(QP_CONTAINER(owned, struct qp_semaphore, owned));
 }
 
+static void describe(const struct qp_object *object, const struct qp_say *to)
+{
+    const struct qp_semaphore *self = (const struct qp_semaphore *)object;
+    qp_say(to, ": %" PRIu32 " of %" PRIu32 " permits free%s", self->available, self->total,
+           self->closed ? ", closed" : "");
+    qp_say_waiters(to, "waiting to acquire", &self->waiters);
+}
+
+static const struct qp_object_kind semaphore_kind = {"semaphore", describe};
 static const struct qp_owned_ops semaphore_ops = {"the semaphore", NULL, owned_release, NULL};
 
 static void refuse_too_many(const struct qp_semaphore *semaphore, uint64_t total)
@@ -49,7 +60,7 @@ struct qp_semaphore *qp_semaphore_create(const char *name, int64_t permits)
     self = qp_allocate(qp_thread.runtime, sizeof *self);
     if (!self)
         return NULL;
-    qp_object_init(&self->object, "semaphore", name, count);
+    qp_object_init(&self->object, &semaphore_kind, name, count);
     self->references = 1;
     self->available = self->total = (uint32_t)count;
     self->closed = false;
@@ -62,7 +73,7 @@ static void unreference(struct qp_semaphore *self)
 {
     if (--self->references)
         return;
-    QP_EMIT(OBJECT_DESTROYED, .object = self->object.id);
+    qp_object_end(&self->object);
     qp_release(self->object.runtime, self, sizeof *self);
 }
 

@@ -26,15 +26,38 @@ void qp_release(struct qp_runtime *runtime, void *memory, size_t size)
 
 /* ---- objects ---- */
 
-void qp_object_init(struct qp_object *object, const char *kind, const char *name, uint64_t capacity)
+static void link_object(struct qp_object_list *list, struct qp_object *object)
+{
+    object->prev = list->last;
+    object->next = NULL;
+    *(list->last ? &list->last->next : &list->first) = object;
+    list->last = object;
+}
+
+static void unlink_object(struct qp_object_list *list, const struct qp_object *object)
+{
+    *(object->prev ? &object->prev->next : &list->first) = object->next;
+    *(object->next ? &object->next->prev : &list->last) = object->prev;
+}
+
+void qp_object_init(struct qp_object *object, const struct qp_object_kind *kind, const char *name, uint64_t capacity)
 {
     object->kind = kind;
     object->name = name;
     object->runtime = qp_thread.runtime;
     object->id = object->runtime ? ++object->runtime->next_object : 0;
-    QP_EMIT(OBJECT_CREATED, .object = object->id, .fields = {capacity}, .text = kind);
+    QP_EMIT(OBJECT_CREATED, .object = object->id, .fields = {capacity}, .text = kind->name);
     if (name)
         QP_EMIT(OBJECT_NAMED, .object = object->id, .text = name);
+    if (object->runtime)
+        link_object(&object->runtime->objects, object); /* nothing is told before all of it is there */
+}
+
+void qp_object_end(struct qp_object *object)
+{
+    QP_EMIT(OBJECT_DESTROYED, .object = object->id);
+    if (object->runtime)
+        unlink_object(&object->runtime->objects, object);
 }
 
 uint64_t qp_value_number(void)
@@ -57,11 +80,11 @@ const char *qp_object_label(const struct qp_object *object)
 {
     char *label = next_label();
     if (object->name)
-        snprintf(label, LABEL_SIZE, "%s '%s'", object->kind, object->name);
+        snprintf(label, LABEL_SIZE, "%s '%s'", object->kind->name, object->name);
     else if (object->id)
-        snprintf(label, LABEL_SIZE, "%s %" PRIu64, object->kind, object->id);
+        snprintf(label, LABEL_SIZE, "%s %" PRIu64, object->kind->name, object->id);
     else
-        snprintf(label, LABEL_SIZE, "a %s", object->kind);
+        snprintf(label, LABEL_SIZE, "a %s", object->kind->name);
     return label;
 }
 

@@ -1,14 +1,83 @@
-/* The deadlock report: who waits, where, for what, and who has it. Reads the runtime's state and changes none of it. */
+/* Saying who waits, where, for what, and who has it: see say.h. And the deadlock report, which is made of that. */
 #include "scheduler/coroutine.h"
 #include "scheduler/misuse.h"
 #include "scheduler/object.h"
 #include "scheduler/runtime.h"
+#include "scheduler/say.h"
+#include "scheduler/wait_queue.h"
 #include <quipu/resumable.h>
+#include <stdarg.h>
 #include <string.h>
 
-enum { MOST_TASKS = 16, MOST_HOLDERS = 4, MOST_DEPTH = 16 };
+enum { MOST_TASKS = 16, MOST_HOLDERS = 4, MOST_WAITERS = 16, MOST_DEPTH = 16 };
 
+/* ---- sentences ---- */
+
+void qp_say(const struct qp_say *to, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    if (to->file)
+        vfprintf(to->file, format, args);
+    else
+        qp_runtime_vsay(to->report, format, args);
+    va_end(args);
+}
+
+void qp_say_count(const struct qp_say *to, const char *before, size_t count, const char *noun)
+{
+    qp_say(to, "%s%zu %s%s", before, count, noun, count == 1 ? "" : "s");
+}
+
+void qp_say_waiters(const struct qp_say *to, const char *title, const struct qp_wait_queue *queue)
+{
+    const struct qp_wait *wait;
+    size_t count = 0;
+    for (wait = queue->end.next; wait != &queue->end; wait = wait->next) {
+        if (count == 0)
+            qp_say(to, "\n    %s, first to last: ", title);
+        if (count++ < MOST_WAITERS)
+            qp_say(to, "%s%s", count > 1 ? ", " : "", qp_waker_label(wait->waker));
+    }
+    if (count > MOST_WAITERS)
+        qp_say(to, ", and %zu more", count - MOST_WAITERS);
+}
+
+/* ---- what tasks own ---- */
+
+static void each_in_scope(const struct qp_task *task, const struct qp_scope *scope, qp_owned_fn function, void *context)
+{
+    const struct qp_owned *owned;
+    for (owned = scope->end.next; owned != &scope->end; owned = owned->next)
+        function(context, task, owned);
+}
+
+/* All that the functions inside a future own. */
+static void each_in_future(const struct qp_task *task, const struct qp_future *future, qp_owned_fn function,
+                           void *context, unsigned depth)
+{
+    const struct qp_future *inner;
+    size_t i;
+    if (!future || depth > MOST_DEPTH)
+        return;
+    if (future->ops == &qp_coroutine_ops)
+        each_in_scope(task, &((const struct qp_coroutine *)future)->scope, function, context);
+    if (future->ops->inner)
+        for (i = 0; (inner = future->ops->inner(future, i)) != NULL; i++)
+            each_in_future(task, inner, function, context, depth + 1);
+}
+
+void qp_each_owned(const struct qp_task *task, qp_owned_fn function, void *context)
+{
+    each_in_scope(task, &task->scope, function, context);
+    each_in_future(task, task->future, function, context, 0);
+}
+
+/* ---- what they wait for ---- */
+
+/* One wait, and those that have what it waits for. */
 struct wait {
+    const struct qp_say *to;
     const struct qp_task *task;
     const struct qp_future *future; /* the innermost */
     const struct qp_object *object;
@@ -44,61 +113,52 @@ static bool blocks(const struct qp_owned *owned, const struct wait *wait)
            (!blocked || strstr(blocked, wait->future->ops->name));
 }
 
-static void say_holder(struct qp_runtime *runtime, struct wait *wait, const struct qp_task *holder,
-                       const struct qp_owned *owned)
+static void say_if_holder(void *context, const struct qp_task *owner, const struct qp_owned *owned)
 {
-    if (wait->holders++ >= MOST_HOLDERS)
+    struct wait *wait = context;
+    if (!blocks(owned, wait) || wait->holders++ >= MOST_HOLDERS)
         return;
-    if (holder == wait->task)
-        qp_runtime_say(runtime, ", of which it holds %s itself", owned->ops->noun);
+    if (owner == wait->task)
+        qp_say(wait->to, ", of which it holds %s itself", owned->ops->noun);
     else
-        qp_runtime_say(runtime, ", of which %s holds %s", qp_task_label(holder->id), owned->ops->noun);
+        qp_say(wait->to, ", of which %s holds %s", qp_task_label(owner->id), owned->ops->noun);
 }
 
-static void scan_scope(struct qp_runtime *runtime, struct wait *wait, const struct qp_task *holder,
-                       const struct qp_scope *scope)
+/* What is said of a task's waits. */
+struct waits {
+    const struct qp_say *to;
+    const struct qp_task *task;
+    const struct qp_task *tasks; /* among which holders are looked for; NULL: they are not */
+};
+
+/* One innermost wait: its object and who has it. */
+static void say_wait(const struct waits *waits, const struct qp_future *future)
 {
-    const struct qp_owned *owned;
-    for (owned = scope->end.next; owned != &scope->end; owned = owned->next)
-        if (blocks(owned, wait))
-            say_holder(runtime, wait, holder, owned);
+    const struct qp_object *object = future->ops->object ? future->ops->object(future) : NULL;
+    struct wait wait = {waits->to, waits->task, future, object, 0};
+    const struct qp_task *holder;
+    uint64_t target = qp_join_target(future);
+    if (target)
+        qp_say(waits->to, ", for %s", qp_task_label(target));
+    if (!object)
+        return;
+    qp_say(waits->to, ", for %s of %s", future->ops->name, qp_object_label(object));
+    for (holder = waits->tasks; holder; holder = holder->next)
+        qp_each_owned(holder, say_if_holder, &wait);
 }
 
-/* All that the functions inside a future own. */
-static void scan_future(struct qp_runtime *runtime, struct wait *wait, const struct qp_task *holder,
-                        const struct qp_future *future, unsigned depth)
+static void say_inner_waits(const struct waits *waits, const struct qp_future *future, unsigned depth)
 {
     const struct qp_future *inner;
     size_t i;
-    if (!future || depth > MOST_DEPTH)
+    if (depth > MOST_DEPTH || future->state == QP_FUTURE_DONE)
         return;
-    if (future->ops == &qp_coroutine_ops)
-        scan_scope(runtime, wait, holder, &((const struct qp_coroutine *)future)->scope);
-    if (future->ops->inner)
-        for (i = 0; (inner = future->ops->inner(future, i)) != NULL; i++)
-            scan_future(runtime, wait, holder, inner, depth + 1);
-}
-
-static void say_holders(struct qp_runtime *runtime, struct wait *wait)
-{
-    const struct qp_task *holder;
-    for (holder = runtime->tasks.first; holder; holder = holder->next) {
-        scan_scope(runtime, wait, holder, &holder->scope);
-        scan_future(runtime, wait, holder, holder->future, 0);
+    if (!future->ops->inner || !future->ops->inner(future, 0)) {
+        say_wait(waits, future);
+        return;
     }
-}
-
-/* One innermost wait: its object and who has it. */
-static void say_wait(struct qp_runtime *runtime, const struct qp_task *task, const struct qp_future *future)
-{
-    struct wait wait = {task, future, future->ops->object ? future->ops->object(future) : NULL, 0};
-    uint64_t target = qp_join_target(future);
-    if (target)
-        qp_runtime_say(runtime, ", for %s", qp_task_label(target));
-    if (!wait.object)
-        return;
-    qp_runtime_say(runtime, ", for %s of %s", future->ops->name, qp_object_label(wait.object));
-    say_holders(runtime, &wait);
+    for (i = 0; (inner = future->ops->inner(future, i)) != NULL; i++)
+        say_inner_waits(waits, inner, depth + 1);
 }
 
 static const struct qp_site *site_of(const struct qp_future *future)
@@ -108,21 +168,6 @@ static const struct qp_site *site_of(const struct qp_future *future)
     if (future->ops->inner == qp_resumable_inner)
         return ((const struct qp_resumable *)future)->site;
     return NULL;
-}
-
-static void say_waits(struct qp_runtime *runtime, const struct qp_task *task, const struct qp_future *future,
-                      unsigned depth)
-{
-    const struct qp_future *inner;
-    size_t i;
-    if (depth > MOST_DEPTH || future->state == QP_FUTURE_DONE)
-        return;
-    if (!future->ops->inner || !future->ops->inner(future, 0)) {
-        say_wait(runtime, task, future);
-        return;
-    }
-    for (i = 0; (inner = future->ops->inner(future, i)) != NULL; i++)
-        say_waits(runtime, task, inner, depth + 1);
 }
 
 /* Where the task's code stands: the innermost of its functions that has a place. */
@@ -143,26 +188,33 @@ const struct qp_site *qp_task_site(const struct qp_task *task)
     return innermost_site(task->future);
 }
 
+void qp_say_waits(const struct qp_say *to, const struct qp_runtime *runtime, const struct qp_task *task, bool holders)
+{
+    const struct waits waits = {to, task, holders ? runtime->tasks.first : NULL};
+    const struct qp_site *site = innermost_site(task->future);
+    if (site)
+        qp_say(to, " waits at %s:%d: %s", site->file, site->line, site->expr);
+    else
+        qp_say(to, " waits");
+    say_inner_waits(&waits, task->future, 0);
+}
+
+/* ---- the deadlock report ---- */
+
 void qp_deadlock_report(struct qp_runtime *runtime)
 {
+    const struct qp_say to = {NULL, runtime};
     const struct qp_task *task;
     unsigned count = 0;
     for (task = runtime->tasks.first; task; task = task->next) {
-        const struct qp_site *site;
         if (count++ >= MOST_TASKS)
             continue;
-        qp_runtime_say(runtime, "\n  %s", qp_task_label(task->id));
-        if (!task->future) {
-            qp_runtime_say(runtime, " is blocking work");
-            continue;
-        }
-        site = innermost_site(task->future);
-        if (site)
-            qp_runtime_say(runtime, " waits at %s:%d: %s", site->file, site->line, site->expr);
+        qp_say(&to, "\n  %s", qp_task_label(task->id));
+        if (task->future)
+            qp_say_waits(&to, runtime, task, true);
         else
-            qp_runtime_say(runtime, " waits");
-        say_waits(runtime, task, task->future, 0);
+            qp_say(&to, " is blocking work");
     }
     if (count > MOST_TASKS)
-        qp_runtime_say(runtime, "\n  and %u more", count - MOST_TASKS);
+        qp_say(&to, "\n  and %u more", count - MOST_TASKS);
 }

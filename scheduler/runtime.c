@@ -42,16 +42,20 @@ void qp_log(const char *format, ...)
 
 /* ---- ends that come from inside ---- */
 
-void qp_runtime_say(struct qp_runtime *runtime, const char *format, ...)
+void qp_runtime_vsay(struct qp_runtime *runtime, const char *format, va_list args)
 {
     size_t room = sizeof runtime->report - runtime->report_length;
-    va_list args;
-    int length;
-    va_start(args, format);
-    length = vsnprintf(runtime->report + runtime->report_length, room, format, args);
-    va_end(args);
+    int length = vsnprintf(runtime->report + runtime->report_length, room, format, args);
     if (length > 0)
         runtime->report_length += (size_t)length < room ? (size_t)length : room - 1;
+}
+
+void qp_runtime_say(struct qp_runtime *runtime, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    qp_runtime_vsay(runtime, format, args);
+    va_end(args);
 }
 
 void qp_runtime_stop(struct qp_runtime *runtime, enum qp_status outcome, const char *sentence)

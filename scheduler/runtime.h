@@ -17,14 +17,20 @@
 #include <quipu/env.h>
 #include <quipu/runtime.h>
 #include <setjmp.h>
+#include <stdarg.h>
 
 enum { QP_REPORT_SIZE = 4096, QP_JOIN_MESSAGE_SIZE = QP_MESSAGE_SIZE + 64, QP_TASK_SIZES = 16 };
+
+struct qp_object_list {
+    struct qp_object *first, *last;
+};
 
 struct qp_runtime {
     struct qp_env env;
     struct qp_ready ready;
     struct qp_timers timers;
     struct qp_task_list tasks;
+    struct qp_object_list objects;
     uint32_t live;              /* tasks that have not ended */
     uint32_t blocking;          /* pieces of blocking work that the environment has */
     uint64_t steps;             /* made so far */
@@ -52,8 +58,9 @@ struct qp_runtime {
 /* Ends the run: the first outcome and its sentence stay. */
 void qp_runtime_stop(struct qp_runtime *runtime, enum qp_status outcome, const char *sentence);
 
-/* Appends a line to the report, as far as there is room. */
+/* Appends to the report, as far as there is room. */
 void qp_runtime_say(struct qp_runtime *runtime, const char *format, ...) QP_PRINTF(2, 3);
+void qp_runtime_vsay(struct qp_runtime *runtime, const char *format, va_list args) QP_PRINTF(2, 0);
 
 /* Leaves the step under way, from whatever stack. Only while the current runtime's `unwind` is set. */
 QP_NORETURN void qp_unwind(void);

@@ -157,6 +157,11 @@ static void handle_release(struct qp_owned *owned)
 
 static const struct qp_owned_ops handle_ops = {"a handle", NULL, handle_release, NULL};
 
+uint64_t qp_handle_target(const struct qp_owned *owned)
+{
+    return owned->ops == &handle_ops ? QP_CONTAINER_CONST(owned, struct qp_task, handle)->id : 0;
+}
+
 /* The task of a handle that is still held; NULL for an empty one and for a copy of one that was used. */
 static struct qp_task *held(const struct qp_handle *handle)
 {

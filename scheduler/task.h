@@ -93,6 +93,9 @@ uint64_t qp_join_target(const struct qp_future *future); /* the task that a join
 enum qp_status qp_join_poll(struct qp_join_future *self, struct qp_waker *waker);
 struct qp_handle qp_join_give_back(struct qp_join_future *self);
 
+/* The task whose handle this is; 0: it is none. */
+uint64_t qp_handle_target(const struct qp_owned *owned);
+
 extern const struct qp_waker_ops qp_task_waker_ops;
 
 /* Polls once; the runtime's step (step.h). */

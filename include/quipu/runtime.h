@@ -9,6 +9,7 @@
 
 #include <quipu/env.h>
 #include <quipu/task.h>
+#include <stdio.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -29,6 +30,13 @@ enum qp_status qp_runtime_run(struct qp_runtime *runtime, qp_async_fn function, 
 
 /* What went wrong, in one or more lines; "" where nothing did. Valid until the runtime is destroyed. */
 const char *qp_runtime_report(const struct qp_runtime *runtime);
+
+/*
+ * Writes every task (its state, where it waits and for what, what it has) and every object (what it holds, who has it,
+ * who waits for it) as they are at this moment, in lines. For a debugger, a watchdog, a signal; changes nothing. On the
+ * runtime's thread, from anywhere: also from inside a task, or an event function. NULL: the runtime that runs there.
+ */
+void qp_runtime_dump(const struct qp_runtime *runtime, FILE *file);
 
 /* How many steps (polls of tasks) it has made. */
 uint64_t qp_runtime_steps(const struct qp_runtime *runtime);
