@@ -4,61 +4,25 @@
 #include "scheduler/misuse.h"
 #include "scheduler/overflow.h"
 #include "scheduler/poll.h"
+#include "scheduler/sanitizer.h"
 #include "scheduler/stack.h"
 #include "scheduler/step.h"
 #include <stdlib.h>
 
-#if defined(__SANITIZE_ADDRESS__)
-#define WITH_ASAN 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define WITH_ASAN 1
-#endif
-#endif
-
-#ifdef WITH_ASAN
-#include <sanitizer/common_interface_defs.h>
-static _Thread_local bool handed_over; /* by another task's coroutine, and not by its poller */
-#define LEAVE_FOR(save, bottom, size) __sanitizer_start_switch_fiber((save), (bottom), (size))
-#define ARRIVE(saved, bottom, size) __sanitizer_finish_switch_fiber((saved), (bottom), (size))
-#else
-#define LEAVE_FOR(save, bottom, size) ((void)0)
-#define ARRIVE(saved, bottom, size) ((void)0)
-#endif
-
 enum { LEAST_ROOM = 512 }; /* for the frames of a switch */
-
-/* Just switched to, for the first time (`saved` NULL) or again. */
-static void arrived(struct qp_coroutine *self, void *saved)
-{
-#ifdef WITH_ASAN
-    const void *bottom;
-    size_t size;
-    ARRIVE(saved, &bottom, &size);
-    if (!handed_over) {
-        self->stack->caller_bottom = bottom;
-        self->stack->caller_size = size;
-    }
-    handed_over = false;
-#else
-    (void)self;
-    (void)saved;
-#endif
-}
 
 /* Goes back to whoever polls. Returns at the next poll. */
 static void leave(struct qp_coroutine *self, bool for_good)
 {
-    LEAVE_FOR(for_good ? NULL : &self->sanitizer, self->stack->caller_bottom, self->stack->caller_size);
-    (void)for_good;
+    qp_sanitizer_leave(self, for_good);
     qp_context_switch(&self->context, self->caller);
-    arrived(self, self->sanitizer);
+    qp_sanitizer_arrived(self, false);
 }
 
 static void run(void *arg)
 {
     struct qp_coroutine *self = arg;
-    arrived(self, NULL);
+    qp_sanitizer_arrived(self, true);
     self->function(self->arg);
     self->future.stage |= QP_COROUTINE_RETURNED;
     leave(self, true);
@@ -71,18 +35,16 @@ static bool start(struct qp_coroutine *self)
     if (!self->stack)
         return false;
     self->context = qp_context_make(self->stack->top, run, self);
+    qp_sanitizer_begin(self);
     return true;
 }
 
 /* Runs it until it, or whoever went on from there, comes back. */
 static void enter(struct qp_coroutine *self)
 {
-#ifdef WITH_ASAN
-    void *saved;
-    LEAVE_FOR(&saved, self->stack->bottom, (size_t)(self->stack->top - self->stack->bottom));
-#endif
+    void *saved = qp_sanitizer_enter(self);
     qp_context_switch(&self->caller, self->context);
-    ARRIVE(saved, NULL, NULL);
+    qp_sanitizer_entered(saved);
 }
 
 /* ---- from one task's coroutine to the next one's ---- */
@@ -91,14 +53,9 @@ static void enter(struct qp_coroutine *self)
 static void hand_over(struct qp_coroutine *self, struct qp_coroutine *next)
 {
     next->caller = self->caller;
-#ifdef WITH_ASAN
-    handed_over = true;
-    next->stack->caller_bottom = self->stack->caller_bottom;
-    next->stack->caller_size = self->stack->caller_size;
-    LEAVE_FOR(&self->sanitizer, next->stack->bottom, (size_t)(next->stack->top - next->stack->bottom));
-#endif
+    qp_sanitizer_hand_over(self, next);
     qp_context_switch(&self->context, next->context);
-    arrived(self, self->sanitizer);
+    qp_sanitizer_arrived(self, false);
 }
 
 /* The coroutine of a task that can be gone on with from here; NULL: the loop must see to that task. */
@@ -162,6 +119,7 @@ static void finish(struct qp_coroutine *self)
     if (!(self->future.stage & QP_COROUTINE_TASK))
         qp_scope_release(&self->scope);
     qp_thread.ending = self->outer;
+    qp_sanitizer_end(self);
     self->stack = NULL;
     qp_stack_give_back(stack);
 }

@@ -105,13 +105,13 @@ void qp_fail(const struct qp_site *site, const char *format, ...)
 
 /* ---- making and ending one ---- */
 
-static void close_down(struct qp_runtime *runtime);
+static void close_down_and_wait(struct qp_runtime *runtime);
 
 /* For a runtime that was driven by hand: ends the tasks that are left. */
 static void close_down_entered(struct qp_runtime *runtime)
 {
     struct qp_runtime *before = qp_runtime_enter(runtime);
-    close_down(runtime);
+    close_down_and_wait(runtime);
     qp_runtime_enter(before);
 }
 
@@ -278,7 +278,7 @@ static void step(struct qp_runtime *runtime)
     } while (QP_UNLIKELY(task != NULL));
 }
 
-/* Does one thing. False: there is nothing to do, and there will not be. */
+/* Does one thing. False: there is nothing that can be done now. */
 static bool advance(struct qp_runtime *runtime)
 {
     if (QP_UNLIKELY(turn_is_due(runtime)))
@@ -294,10 +294,22 @@ static bool advance(struct qp_runtime *runtime)
         step(runtime);
         return true;
     }
-    if (!runtime->env.park(runtime->env.context, runtime, qp_timers_next(&runtime->timers)))
-        return false;
-    look_at_the_clock(runtime);
-    return true;
+    return false;
+}
+
+/* Waits until there may be something to do; where there never will be, ends the run. */
+static void park(struct qp_runtime *runtime)
+{
+    if (runtime->env.park(runtime->env.context, runtime, qp_timers_next(&runtime->timers)))
+        look_at_the_clock(runtime);
+    else
+        qp_runtime_deadlocked(runtime);
+}
+
+void qp_runtime_deadlocked(struct qp_runtime *runtime)
+{
+    qp_runtime_stop(runtime, QP_DEADLOCK, qp_status_text(QP_DEADLOCK));
+    qp_deadlock_report(runtime);
 }
 
 static void over_the_limit(struct qp_runtime *runtime)
@@ -308,19 +320,30 @@ static void over_the_limit(struct qp_runtime *runtime)
     qp_runtime_stop(runtime, QP_LIMIT, sentence);
 }
 
+static bool is_over(const struct qp_runtime *runtime)
+{
+    return runtime->main_status != QP_PENDING || runtime->outcome != QP_OK;
+}
+
 /* Runs until main has ended or something ends the run. */
 static void loop(struct qp_runtime *runtime)
 {
     uint64_t most = runtime->env.most_steps ? runtime->env.most_steps : UINT64_MAX;
     runtime->next_turn = runtime->steps + runtime->env.turn_every;
-    while (runtime->main_status == QP_PENDING && runtime->outcome == QP_OK) {
-        if (QP_UNLIKELY(runtime->steps >= most)) {
+    while (!is_over(runtime)) {
+        if (QP_UNLIKELY(runtime->steps >= most))
             over_the_limit(runtime);
-        } else if (QP_UNLIKELY(!advance(runtime))) {
-            qp_runtime_stop(runtime, QP_DEADLOCK, qp_status_text(QP_DEADLOCK));
-            qp_deadlock_report(runtime);
-        }
+        else if (!advance(runtime))
+            park(runtime);
     }
+}
+
+/* Runs what can run now, for about one turn. */
+static void loop_once(struct qp_runtime *runtime)
+{
+    turn(runtime);
+    while (!is_over(runtime) && runtime->steps < runtime->next_turn && advance(runtime))
+        continue;
 }
 
 /* After a step was left by qp_unwind: its task panicked, or the run is over. */
@@ -340,27 +363,27 @@ static void left(struct qp_runtime *runtime)
     qp_runtime_enter(runtime);
 }
 
-static void run(struct qp_runtime *runtime)
+/* Runs such a loop; a step that is left by qp_unwind comes back here, and the loop goes on. */
+static void run(struct qp_runtime *runtime, void (*some)(struct qp_runtime *))
 {
     jmp_buf unwind;
     /* cppcheck-suppress autoVariables ; taken back below */
     runtime->unwind = &unwind;
     if (setjmp(unwind))
         left(qp_thread.runtime);
-    loop(qp_thread.runtime);
+    some(qp_thread.runtime);
     qp_thread.runtime->unwind = NULL;
 }
 
 /* ---- shutdown ---- */
 
-/* Ends a task that is left; one that runs blocking work only if that can be withdrawn. */
-static void drop_task(struct qp_runtime *runtime, struct qp_task *task)
+/* Ends a task that is left. False: it runs blocking work, which cannot be withdrawn. */
+static bool drop_task(struct qp_runtime *runtime, struct qp_task *task)
 {
-    if (task->style == QP_STYLE_BLOCKING && !qp_blocking_withdraw(task)) {
-        runtime->env.finish(runtime->env.context, runtime);
-        return;
-    }
+    if (task->style == QP_STYLE_BLOCKING && !qp_blocking_withdraw(task))
+        return false;
     qp_task_end(task, task->flags & QP_TASK_MAIN ? runtime->main_status : QP_CANCELLED);
+    return true;
 }
 
 static struct qp_task *next_to_drop(struct qp_runtime *runtime)
@@ -371,51 +394,89 @@ static struct qp_task *next_to_drop(struct qp_runtime *runtime)
     return first;
 }
 
-/* Drops every task that is left, main last. What fails meanwhile is noted, and the rest is done all the same. */
-static void close_down(struct qp_runtime *runtime)
+/* Drops the tasks that are left, main last. False: blocking work that has started has to end first. */
+static bool drop_tasks(struct qp_runtime *runtime)
+{
+    struct qp_task *task;
+    while ((task = next_to_drop(runtime)) != NULL) {
+        runtime->closing = task == runtime->main;
+        if (!drop_task(runtime, task))
+            return false;
+    }
+    return true;
+}
+
+/* The same. What fails meanwhile is noted, and the rest is done all the same. */
+static bool close_down(struct qp_runtime *runtime)
 {
     jmp_buf unwind;
-    struct qp_task *task;
+    bool done;
     if (runtime->main_status == QP_PENDING)
         runtime->main_status = QP_CANCELLED;
-    QP_EMIT(RUNTIME_CLOSING, .fields = {(uint64_t)runtime->main_status});
+    if (!runtime->closing_down)
+        QP_EMIT(RUNTIME_CLOSING, .fields = {(uint64_t)runtime->main_status});
+    runtime->closing_down = true;
+    /* cppcheck-suppress autoVariables ; taken back below */
     runtime->unwind = &unwind;
     if (setjmp(unwind)) {
         qp_coroutines_finish();
         qp_runtime_enter(qp_thread.runtime);
     }
-    runtime = qp_thread.runtime;
-    while ((task = next_to_drop(runtime)) != NULL) {
-        runtime->closing = task == runtime->main;
-        drop_task(runtime, task);
-    }
+    done = drop_tasks(qp_thread.runtime);
+    qp_thread.runtime->unwind = NULL;
+    return done;
+}
+
+static void close_down_and_wait(struct qp_runtime *runtime)
+{
+    while (!close_down(runtime))
+        runtime->env.finish(runtime->env.context, runtime);
+}
+
+bool qp_runtime_begin(struct qp_runtime *runtime, qp_async_fn function, void *arg)
+{
+    struct qp_task_options options = {.name = "main"};
+    if (runtime->next_task)
+        qp_misuse("qp_runtime_run for the second time");
+    runtime->main_handle = qp_spawn_with(function, arg, &options);
+    if (!runtime->main_handle.task)
+        return false;
+    runtime->main = runtime->main_handle.task;
+    runtime->main->flags |= QP_TASK_MAIN;
+    return true;
+}
+
+enum qp_progress qp_runtime_advance(struct qp_runtime *runtime)
+{
+    if (!is_over(runtime))
+        run(runtime, loop_once);
+    if (!is_over(runtime))
+        return qp_ready_count(&runtime->ready) ? QP_PROGRESS_MORE : QP_PROGRESS_IDLE;
+    return close_down(runtime) ? QP_PROGRESS_OVER : QP_PROGRESS_IDLE;
+}
+
+enum qp_status qp_runtime_end(struct qp_runtime *runtime)
+{
+    enum qp_status status = runtime->outcome != QP_OK ? runtime->outcome : runtime->main_status;
+    const char *message = runtime->main->message;
+    if (status == QP_PANICKED)
+        qp_runtime_say(runtime, "main panicked with message \"%s\"", message ? message : "");
+    else if (status == QP_CANCELLED)
+        qp_runtime_say(runtime, "main was cancelled");
     runtime->main = NULL;
-    runtime->unwind = NULL;
+    qp_handle_drop(&runtime->main_handle);
+    return status;
 }
 
 enum qp_status qp_runtime_run(struct qp_runtime *runtime, qp_async_fn function, void *arg)
 {
-    struct qp_task_options options = {.name = "main"};
     struct qp_runtime *before = qp_runtime_enter(runtime);
-    struct qp_handle main;
-    enum qp_status status;
-    if (runtime->next_task)
-        qp_misuse("qp_runtime_run for the second time");
-    main = qp_spawn_with(function, arg, &options);
-    if (!main.task) {
-        qp_runtime_enter(before);
-        return QP_NOMEM;
+    enum qp_status status = QP_NOMEM;
+    if (qp_runtime_begin(runtime, function, arg)) {
+        run(runtime, loop);
+        close_down_and_wait(runtime);
+        status = qp_runtime_end(runtime);
     }
-    runtime->main = main.task;
-    runtime->main->flags |= QP_TASK_MAIN;
-    run(runtime);
-    close_down(runtime);
-    status = runtime->outcome != QP_OK ? runtime->outcome : runtime->main_status;
-    if (status == QP_PANICKED)
-        qp_runtime_say(runtime, "main panicked with message \"%s\"", main.task->message ? main.task->message : "");
-    else if (status == QP_CANCELLED)
-        qp_runtime_say(runtime, "main was cancelled");
-    qp_handle_drop(&main);
     qp_runtime_enter(before);
     return status;
 }
@@ -423,16 +484,10 @@ enum qp_status qp_runtime_run(struct qp_runtime *runtime, qp_async_fn function, 
 /* Does all that can be done now. */
 static void drain(struct qp_runtime *runtime)
 {
-    jmp_buf unwind;
-    runtime->unwind = &unwind;
-    if (setjmp(unwind))
-        left(qp_thread.runtime);
-    runtime = qp_thread.runtime;
     runtime->free_until = 0;
     while (runtime->outcome == QP_OK && (qp_timers_due(&runtime->timers) || qp_ready_count(&runtime->ready)))
         if (!fire_one(runtime))
             step(runtime);
-    runtime->unwind = NULL;
 }
 
 bool qp_runtime_turn(struct qp_runtime *runtime)
@@ -442,7 +497,7 @@ bool qp_runtime_turn(struct qp_runtime *runtime)
     size_t timers = runtime->timers.registered;
     bool busy;
     turn(runtime);
-    drain(runtime);
+    run(runtime, drain);
     busy = runtime->steps != steps || runtime->timers.registered < timers;
     qp_runtime_enter(before);
     return busy;

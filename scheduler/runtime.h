@@ -31,17 +31,19 @@ struct qp_runtime {
     struct qp_timers timers;
     struct qp_task_list tasks;
     struct qp_object_list objects;
-    uint32_t live;              /* tasks that have not ended */
-    uint32_t blocking;          /* pieces of blocking work that the environment has */
-    uint64_t steps;             /* made so far */
-    uint64_t free_until;        /* while `steps` is below, a task that suspends may go on with the next one by itself */
-    uint64_t next_turn;         /* how many steps there may be before the environment has its turn */
-    struct qp_task *next;       /* chosen by a task that suspended, which could not go on with it; mostly NULL */
-    struct qp_task *main;       /* NULL before and after the run */
-    enum qp_status main_status; /* QP_PENDING until main has ended */
-    bool closing;               /* main itself is being released */
-    bool panicking;             /* the step under way is left because its task panicked */
-    jmp_buf *unwind;            /* where qp_unwind goes; NULL: it cannot */
+    uint32_t live;        /* tasks that have not ended */
+    uint32_t blocking;    /* pieces of blocking work that the environment has */
+    uint64_t steps;       /* made so far */
+    uint64_t free_until;  /* while `steps` is below, a task that suspends may go on with the next one by itself */
+    uint64_t next_turn;   /* how many steps there may be before the environment has its turn */
+    struct qp_task *next; /* chosen by a task that suspended, which could not go on with it; mostly NULL */
+    struct qp_task *main; /* NULL before and after the run */
+    struct qp_handle main_handle; /* from qp_runtime_begin to qp_runtime_end */
+    enum qp_status main_status;   /* QP_PENDING until main has ended */
+    bool closing_down;            /* the run is over: nothing is polled any more */
+    bool closing;                 /* main itself is being released */
+    bool panicking;               /* the step under way is left because its task panicked */
+    jmp_buf *unwind;              /* where qp_unwind goes; NULL: it cannot */
     enum qp_status outcome;
     uint64_t next_task, next_object, next_value, next_hold, next_deferred, next_seq;
     uint32_t next_future;
@@ -54,6 +56,22 @@ struct qp_runtime {
     size_t report_length;
     char report[QP_REPORT_SIZE];
 };
+
+/*
+ * qp_runtime_run in pieces, for an environment whose loop is somebody else's; the runtime is the thread's current one.
+ * Begin (false: no memory); advance whenever something may have happened, until it is over; end, which says how.
+ */
+enum qp_progress {
+    QP_PROGRESS_MORE, /* there is more to do now */
+    QP_PROGRESS_IDLE, /* nothing before the next deadline, or until something happens */
+    QP_PROGRESS_OVER  /* every task has ended */
+};
+bool qp_runtime_begin(struct qp_runtime *runtime, qp_async_fn function, void *arg);
+enum qp_progress qp_runtime_advance(struct qp_runtime *runtime);
+enum qp_status qp_runtime_end(struct qp_runtime *runtime);
+
+/* Nothing can wake a task any more: ends the run and says who waits for what. */
+void qp_runtime_deadlocked(struct qp_runtime *runtime);
 
 /* Ends the run: the first outcome and its sentence stay. */
 void qp_runtime_stop(struct qp_runtime *runtime, enum qp_status outcome, const char *sentence);

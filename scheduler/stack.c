@@ -70,10 +70,7 @@ static _Thread_local struct pool pool;
 
 static size_t page_size(void)
 {
-    static size_t size;
-    if (!size)
-        size = (size_t)sysconf(_SC_PAGESIZE);
-    return size;
+    return (size_t)sysconf(_SC_PAGESIZE);
 }
 
 static unsigned rank_of(size_t size)
