@@ -174,7 +174,7 @@ static void take(struct qp_channel *self, void *value)
 {
     uint64_t id;
     move(self->type, value, dequeue(self, &id));
-    if (QP_UNLIKELY(qp_thread.tracing)) {
+    if (QP_TRACING) {
         char text[QP_PRINT_SIZE];
         QP_EMIT(VALUE_RECEIVED, .object = self->object.id, .fields = {id}, .text = qp_print(self->type, value, text));
     }
@@ -184,7 +184,7 @@ static void take(struct qp_channel *self, void *value)
 static uint64_t value_given(const struct qp_channel *self, const void *value, const char *op, uint32_t future)
 {
     uint64_t id = qp_value_number();
-    if (QP_UNLIKELY(qp_thread.tracing)) {
+    if (QP_TRACING) {
         char text[QP_PRINT_SIZE];
         QP_EMIT(VALUE_SENT, .object = self->object.id, .future = future, .op = op, .fields = {id},
                 .text = qp_print(self->type, value, text));

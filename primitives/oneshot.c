@@ -127,7 +127,7 @@ enum qp_status qp_oneshot_send(struct qp_oneshot_sender *sender, void *value)
     struct oneshot *self = of_sender(sender);
     enum qp_status status = self->used ? QP_USED : self->has_receiver ? QP_OK : QP_SEND_FAILED;
     uint64_t id = qp_value_number();
-    if (QP_UNLIKELY(qp_thread.tracing)) {
+    if (QP_TRACING) {
         char text[QP_PRINT_SIZE];
         QP_EMIT(VALUE_SENT, .object = self->object.id, .op = "oneshot_send", .fields = {id},
                 .text = qp_print(self->type, value, text));
@@ -177,7 +177,7 @@ static enum qp_status receive(struct oneshot *self, void *value)
         return QP_CLOSED;
     move(self->type, value, self->value);
     self->full = false;
-    if (QP_UNLIKELY(qp_thread.tracing)) {
+    if (QP_TRACING) {
         char text[QP_PRINT_SIZE];
         QP_EMIT(VALUE_RECEIVED, .object = self->object.id, .fields = {self->value_id},
                 .text = qp_print(self->type, value, text));

@@ -12,7 +12,7 @@ static enum qp_status contract_poll(struct qp_future *future, struct qp_waker *w
 {
     struct qp_contract_future *self = (struct qp_contract_future *)future;
     const struct qp_contract *contract = self->contract;
-    if (QP_UNLIKELY(qp_thread.tracing) && future->state == QP_FUTURE_NEW)
+    if (QP_TRACING && future->state == QP_FUTURE_NEW)
         QP_EMIT(PROMISE_MADE, .future = future->id, .op = "contract",
                 .fields = {(uint64_t)contract->promise, digest(contract)}, .text = contract->name);
     return qp_poll(self->inner, waker);
@@ -22,7 +22,7 @@ static void contract_drop(struct qp_future *future)
 {
     struct qp_contract_future *self = (struct qp_contract_future *)future;
     qp_future_drop(self->inner);
-    if (QP_UNLIKELY(qp_thread.tracing))
+    if (QP_TRACING)
         QP_EMIT(PROMISE_TESTED, .future = future->id, .op = "contract",
                 .fields = {(uint64_t)self->contract->promise, digest(self->contract)});
 }

@@ -11,7 +11,7 @@ void qp_emit(struct qp_event *event);
 /* QP_EMIT(VALUE_QUEUED, .object = id, .fields = {value}); */
 #define QP_EMIT(name, ...)                                                     \
     do {                                                                       \
-        if (QP_UNLIKELY(qp_thread.tracing))                                    \
+        if (QP_TRACING)                                                        \
             qp_emit(&(struct qp_event){.kind = QP_EVENT_##name, __VA_ARGS__}); \
     } while (0)
 

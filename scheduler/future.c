@@ -62,7 +62,7 @@ void qp_future_drop(struct qp_future *future)
     bool dropping = qp_thread.dropping;
     if (!future || future->state == QP_FUTURE_DONE)
         return;
-    if (QP_UNLIKELY(qp_thread.tracing)) {
+    if (QP_TRACING) {
         object = object_of(future);
         QP_EMIT(FUTURE_DROPPING, .future = qp_future_number(future), .object = object, .op = name_of(future));
     }

@@ -13,7 +13,7 @@ static inline enum qp_status qp_poll(struct qp_future *future, struct qp_waker *
     enum qp_status status;
     if (QP_UNLIKELY(future->state == QP_FUTURE_DONE))
         qp_polled_after_completion(future);
-    if (QP_UNLIKELY(qp_thread.tracing))
+    if (QP_TRACING)
         return qp_poll_traced(future, waker);
     status = future->ops->poll(future, waker);
     future->state = status == QP_PENDING ? QP_FUTURE_PENDING : QP_FUTURE_DONE;

@@ -32,7 +32,7 @@ void qp_log(const char *format, ...)
 {
     char text[QP_MESSAGE_SIZE];
     va_list args;
-    if (!qp_thread.tracing)
+    if (!QP_TRACING)
         return;
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);

@@ -379,7 +379,7 @@ void qp_task_has_result(struct qp_task *task)
 {
     task->result_id = ++task->runtime->next_value;
     task->flags |= QP_TASK_RESULT;
-    if (QP_UNLIKELY(qp_thread.tracing)) {
+    if (QP_TRACING) {
         char text[QP_PRINT_SIZE];
         QP_EMIT(TASK_RESULT, .fields = {task->result_id, task->id},
                 .text = qp_print(task->result_type, task->result, text));

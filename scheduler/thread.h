@@ -28,6 +28,13 @@ struct qp_thread {
 #define QP_UNLIKELY(condition) __builtin_expect(!!(condition), 0)
 #define QP_LIKELY(condition) __builtin_expect(!!(condition), 1)
 
+/* Whether anybody listens to events; never, in a build that shows what asking costs (bench/overhead.sh). */
+#ifdef QUIPU_NO_EVENTS
+#define QP_TRACING false
+#else
+#define QP_TRACING QP_UNLIKELY(qp_thread.tracing)
+#endif
+
 extern _Thread_local struct qp_thread qp_thread __attribute__((tls_model("initial-exec")));
 
 /* The innermost await point under way, or NULL. */
