@@ -2,8 +2,8 @@
  * The checker: what it adds to an execution that is told to it event by event, and how fast it judges a recorded one,
  * from memory and from a file.
  */
-#include "bench/bench.h"
 #include "bench/programs.h"
+#include "bench/tables.h"
 #include "traces/checker.h"
 #include "traces/recorder.h"
 #include "traces/writer.h"

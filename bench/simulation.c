@@ -2,8 +2,8 @@
  * Executions of small programs on the simulated environment, with the random strategy, one seed after the other:
  * without a record, digested, and recorded.
  */
-#include "bench/bench.h"
 #include "bench/programs.h"
+#include "bench/tables.h"
 #include "sim/dpor.h"
 #include "traces/digest.h"
 #include "traces/recorder.h"

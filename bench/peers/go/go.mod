@@ -1,0 +1,3 @@
+module quipu-bench-go
+
+go 1.21
