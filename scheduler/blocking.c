@@ -47,7 +47,7 @@ static void run(struct qp_work *work)
     bool same_thread = before.runtime == runtime;
     memset(&qp_thread, 0, sizeof qp_thread);
     qp_thread.runtime = same_thread ? runtime : NULL;
-    qp_thread.tracing = same_thread && before.tracing;
+    qp_thread.tracing = same_thread ? before.tracing : NULL;
     qp_thread.task = &blocking->task;
     call(blocking, same_thread ? &runtime->unwind : NULL);
     qp_thread = before;

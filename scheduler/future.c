@@ -25,29 +25,72 @@ static void emit_inner(struct qp_future *future)
             QP_EMIT(FUTURE_INNER, .future = future->id, .op = name_of(future), .fields = {qp_future_number(inner), i});
 }
 
+static void number(struct qp_future *future, uint64_t object)
+{
+    future->id = ++qp_thread.runtime->next_future;
+    QP_EMIT(FUTURE_CREATED, .future = future->id, .object = object, .op = name_of(future));
+    emit_inner(future);
+}
+
 uint32_t qp_future_number(struct qp_future *future)
 {
-    if (future->id)
-        return future->id;
-    future->id = ++qp_thread.runtime->next_future;
-    QP_EMIT(FUTURE_CREATED, .future = future->id, .object = object_of(future), .op = name_of(future));
-    emit_inner(future);
+    if (!future->id)
+        number(future, object_of(future));
     return future->id;
+}
+
+/*
+ * Puts the beginning of a poll. In brief a future without others inside is created by that, and what this says later
+ * may be changed to tell how the poll ended, as long as nothing was put behind it.
+ */
+static inline struct qp_event *put_polled(struct qp_future *future, struct qp_event *event)
+{
+    event->object = object_of(future);
+    event->op = name_of(future);
+    if (!future->id && qp_thread.tracing->brief && !future->ops->inner) {
+        event->future = future->id = ++qp_thread.runtime->next_future;
+        return qp_put((enum qp_event_kind)QP_RUN_BEGUN, event);
+    }
+    if (!future->id)
+        number(future, event->object);
+    event->future = future->id;
+    return qp_put(QP_EVENT_FUTURE_POLLED, event);
+}
+
+/* The kind of both, where the last thing put was that a future is polled, and now it is pending. */
+static inline enum qp_event_kind and_pending(enum qp_event_kind kind)
+{
+    return (enum qp_event_kind)(kind == QP_EVENT_FUTURE_POLLED ? QP_RUN_POLLED_PENDING : QP_RUN_BEGUN_PENDING);
+}
+
+static inline enum qp_event_kind and_ready(enum qp_event_kind kind)
+{
+    return (enum qp_event_kind)(kind == QP_EVENT_FUTURE_POLLED ? QP_RUN_POLLED_READY : QP_RUN_BEGUN_READY);
 }
 
 enum qp_status qp_poll_traced(struct qp_future *future, struct qp_waker *waker)
 {
-    const char *op = name_of(future);
-    uint32_t id = qp_future_number(future);
-    uint64_t object = object_of(future);
-    enum qp_status status;
-    QP_EMIT(FUTURE_POLLED, .future = id, .object = object, .op = op);
-    status = future->ops->poll(future, waker);
-    future->state = status == QP_PENDING ? QP_FUTURE_PENDING : QP_FUTURE_DONE;
-    if (status == QP_PENDING)
-        QP_EMIT(FUTURE_PENDING, .future = id, .object = object, .op = op);
-    else
-        QP_EMIT(FUTURE_READY, .future = id, .object = object, .op = op, .fields = {(uint64_t)status});
+    struct qp_tracing *tracing = qp_thread.tracing;
+    struct qp_event event = {0}, *polled = put_polled(future, &event);
+    uint64_t rounds = tracing->rounds;
+    enum qp_status status = future->ops->poll(future, waker);
+    bool is_last = tracing->next == polled + 1 && tracing->rounds == rounds;
+    if (status == QP_PENDING) {
+        future->state = QP_FUTURE_PENDING;
+        if (is_last)
+            polled->kind = and_pending(polled->kind);
+        else
+            qp_put(QP_EVENT_FUTURE_PENDING, &event);
+    } else {
+        future->state = QP_FUTURE_DONE;
+        event.fields[0] = (uint64_t)status;
+        if (is_last) {
+            polled->kind = and_ready(polled->kind);
+            polled->fields[0] = (uint64_t)status;
+        } else {
+            qp_put(QP_EVENT_FUTURE_READY, &event);
+        }
+    }
     return status;
 }
 

@@ -11,14 +11,37 @@
 
 /* ---- events ---- */
 
-void qp_emit(struct qp_event *event)
+static void tell(struct qp_tracing *tracing, struct qp_event *event)
 {
-    struct qp_runtime *runtime = qp_thread.runtime;
-    event->seq = ++runtime->next_seq;
-    event->time_ns = runtime->env.now(runtime->env.context);
-    event->task = qp_thread.task ? qp_thread.task->id : 0;
-    event->site = qp_site_now();
-    runtime->env.event(runtime->env.context, event);
+    const struct qp_env *env = &tracing->runtime->env;
+    event->seq = ++tracing->seq;
+    event->time_ns = env->now(env->context);
+    env->event(env->event_context, event);
+    memset(&event->object, 0, offsetof(struct qp_event, kind) - offsetof(struct qp_event, object));
+}
+
+void qp_tracing_tell(struct qp_tracing *tracing)
+{
+    const struct qp_event_batch *batch = tracing->runtime->env.batch;
+    size_t count = (size_t)(tracing->next - tracing->first);
+    tracing->next = tracing->first;
+    tracing->rounds++;
+    if (!count)
+        return;
+    if (tracing->brief)
+        batch->take(batch->context, tracing->first, count);
+    else
+        tell(tracing, tracing->first);
+}
+
+static void listen(struct qp_runtime *runtime)
+{
+    struct qp_tracing *tracing = &runtime->tracing;
+    const struct qp_event_batch *batch = runtime->env.batch;
+    tracing->runtime = runtime;
+    tracing->brief = batch != NULL;
+    tracing->first = tracing->next = batch ? batch->events : &tracing->one;
+    tracing->end = tracing->first + (batch ? batch->room : 1);
 }
 
 void qp_touch(const void *state, bool writing)
@@ -34,6 +57,10 @@ void qp_log(const char *format, ...)
     va_list args;
     if (!QP_TRACING)
         return;
+    if (qp_thread.tracing->brief) {
+        QP_EMIT(MESSAGE, .text = NULL);
+        return;
+    }
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
@@ -126,15 +153,19 @@ struct qp_runtime *qp_runtime_create(const struct qp_env *env)
     runtime->report_length = 0;
     runtime->env = *env;
     runtime->main_status = QP_PENDING;
+    if (env->event || env->batch)
+        listen(runtime);
     return runtime;
 }
 
 struct qp_runtime *qp_runtime_enter(struct qp_runtime *runtime)
 {
     struct qp_runtime *before = qp_thread.runtime;
+    if (QP_TRACING)
+        qp_tracing_tell(qp_thread.tracing);
     memset(&qp_thread, 0, sizeof qp_thread);
     qp_thread.runtime = runtime;
-    qp_thread.tracing = runtime && runtime->env.event;
+    qp_thread.tracing = runtime && runtime->tracing.first ? &runtime->tracing : NULL;
     qp_thread.cancelling = runtime && qp_runtime_wants(runtime, QP_CHOICE_CANCEL);
     qp_thread.yielding = runtime && qp_runtime_wants(runtime, QP_CHOICE_YIELD);
     return before;

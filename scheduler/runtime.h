@@ -45,12 +45,13 @@ struct qp_runtime {
     bool panicking;               /* the step under way is left because its task panicked */
     jmp_buf *unwind;              /* where qp_unwind goes; NULL: it cannot */
     enum qp_status outcome;
-    uint64_t next_task, next_object, next_value, next_hold, next_deferred, next_seq;
+    uint64_t next_task, next_object, next_value, next_hold, next_deferred;
     uint32_t next_future;
     struct qp_task *free_tasks[QP_TASK_SIZES]; /* by size in units of 64 bytes */
     struct qp_task *blocks;                    /* every task's memory, used and free */
     struct qp_hold *free_holds;
     struct qp_hold_slab *hold_slabs;
+    struct qp_tracing tracing;
     enum qp_status failure;             /* of the last await that failed */
     char message[QP_JOIN_MESSAGE_SIZE]; /* and what a join had to say about it */
     size_t report_length;

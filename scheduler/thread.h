@@ -19,8 +19,8 @@ struct qp_thread {
     struct qp_scope *scope;
     struct qp_coroutine *ending; /* linked by `outer` */
     const struct qp_site *site;  /* of the await of a function without a stack */
+    struct qp_tracing *tracing;  /* who listens to events; NULL: nobody */
     bool dropping;               /* in a drop function, where nobody may await or panic */
-    bool tracing;                /* the runtime has somebody who listens to events */
     bool cancelling;             /* the environment may cancel a task at any await */
     bool yielding;               /* it may suspend one before any */
 };

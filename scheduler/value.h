@@ -7,10 +7,10 @@
 
 enum { QP_PRINT_SIZE = 128 };
 
-/* The value in words, in the given buffer; NULL where its type has none. */
+/* The value in words, in the given buffer; NULL where its type has none, or nobody will read them. While tracing. */
 static inline const char *qp_print(const struct qp_type *type, const void *value, char text[QP_PRINT_SIZE])
 {
-    if (!type->print)
+    if (qp_thread.tracing->brief || !type->print)
         return NULL;
     type->print(value, text, QP_PRINT_SIZE);
     return text;

@@ -191,12 +191,6 @@ static void woken_again(void *context, uint64_t task)
     config->woken_again(config->touch_context, task);
 }
 
-static void emit(void *context, const struct qp_event *event)
-{
-    const struct qp_sim_config *config = ((struct qp_sim *)context)->config;
-    config->event(config->event_context, event);
-}
-
 void qp_sim_init(struct qp_sim *sim)
 {
     memset(sim, 0, sizeof *sim);
@@ -227,7 +221,9 @@ static struct qp_env environment(struct qp_sim *sim)
         .withdraw = withdraw,
         .finish = finish_all,
         .random = draw_random,
-        .event = config->event ? emit : NULL,
+        .event = config->event,
+        .event_context = config->event_context,
+        .batch = config->batch,
         .touch = config->touch ? touch : NULL,
         .woken_again = config->woken_again ? woken_again : NULL,
         .most_steps = config->most_steps ? config->most_steps : QP_SIM_MOST_STEPS,

@@ -14,8 +14,9 @@
 struct qp_sim_config {
     uint64_t seed;
     struct qp_strategy *strategy; /* borrowed */
-    qp_event_fn event;            /* NULL: none are made */
+    qp_event_fn event;            /* NULL: nobody is told */
     void *event_context;
+    const struct qp_event_batch *batch; /* told instead, in brief; borrowed. NULL: nobody is */
     void (*touch)(void *context, const void *state, bool writing); /* told of each qp_touch; or NULL */
     void (*woken_again)(void *context, uint64_t task);             /* likewise: see struct qp_env */
     void *touch_context;

@@ -11,13 +11,17 @@ static void watch_event(void *context, const struct qp_event *event)
         watch->also(watch->also_context, event);
 }
 
-static void listen(struct qp_watch *watch, struct qp_sim_config *config)
+/* Who listens alone is told directly; the checker in brief, where that can be. */
+static void listen(struct qp_watch *watch, struct qp_sim_config *config, bool simulated)
 {
+    bool alone = !watch->recorder && !watch->also;
     if (watch->recorder)
         qp_recorder_clear(watch->recorder);
     if (watch->checker)
         qp_checker_reset(watch->checker);
-    if (watch->checker || watch->also) {
+    if (watch->checker && alone && simulated) {
+        config->batch = qp_checker_batch(watch->checker);
+    } else if (watch->checker || watch->also) {
         config->event = watch_event;
         config->event_context = watch;
     } else if (watch->recorder) {
@@ -39,7 +43,7 @@ static bool judge(const struct qp_scenario_run *run, const struct qp_watch *watc
 bool qp_execute_watched(struct qp_sim *sim, struct qp_scenario_run *run, struct qp_sim_config *config,
                         struct qp_watch *watch, struct qp_sim_result *result)
 {
-    listen(watch, config);
+    listen(watch, config, true);
     return judge(run, watch, result, qp_scenario_execute(sim, run, config, result));
 }
 
@@ -47,6 +51,6 @@ bool qp_execute_watched_by(
     struct qp_scenario_run *run, struct qp_sim_config *config, struct qp_watch *watch, struct qp_sim_result *result,
     void (*execute)(void *context, qp_async_fn function, void *arg, struct qp_sim_result *result), void *context)
 {
-    listen(watch, config);
+    listen(watch, config, false);
     return judge(run, watch, result, qp_scenario_execute_by(run, result, execute, context));
 }

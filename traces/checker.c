@@ -89,6 +89,7 @@ void qp_checker_reset(struct qp_checker *c)
     c->deferred_depth = c->work_queued = c->work_due = c->fair = 0;
     c->choice_made = c->spurious = c->disordered = false;
     c->now_ns = INT64_MIN;
+    c->brief_ns = 0;
     c->deaf = c->full = c->closing = c->aborted_run = c->deadlocked = c->main_panicked = false;
     c->last_dropped_task = 0;
     c->outcome = QP_OK;
@@ -355,16 +356,6 @@ static void judge(struct qp_checker *c, const struct qp_event *e)
     case QP_EVENT_RUNTIME_CLOSING:
         on_closing(c, e);
         break;
-    case QP_EVENT_VALUE_QUEUED: /* the primitive's own word, and nobody's */
-    case QP_EVENT_GRANT_HINT:
-    case QP_EVENT_BARRIER_ARRIVED:
-    case QP_EVENT_BARRIER_WITHDRAWN:
-    case QP_EVENT_TIMER_ARMED:
-    case QP_EVENT_TIMER_FIRED:
-    case QP_EVENT_TIMER_DROPPED:
-    case QP_EVENT_FAULT:
-    case QP_EVENT_MESSAGE:
-        break;
     default:
         on_task(c, e);
         break;
@@ -381,9 +372,60 @@ void qp_checker_event(void *checker, const struct qp_event *e)
     c->seq = e->seq;
     if (e->time_ns > c->now_ns)
         c->now_ns = e->time_ns;
+    if (qp_event_parts(e->kind) & QP_EVENT_IS_NOTE)
+        return;
     if (c->expected >= 0 && !c->aborted_run)
         expected_came(c, e);
     judge(c, e);
+}
+
+/* Events in brief: the number and the time go without saying. */
+static void take_one(struct qp_checker *c, struct qp_event *e, enum qp_event_kind kind)
+{
+    e->kind = kind;
+    if (qp_event_parts(kind) & QP_EVENT_IS_NOTE) {
+        c->seq++;
+        return;
+    }
+    if (kind == QP_EVENT_CLOCK_ADVANCED)
+        c->brief_ns = (int64_t)e->fields[0];
+    e->seq = c->seq + 1;
+    e->time_ns = c->brief_ns;
+    qp_event_clear_rest(e);
+    qp_checker_event(c, e);
+}
+
+/* A run: the future may be created first, is polled, and may be pending or ready with this status. */
+static void take_run(struct qp_checker *c, struct qp_event *e)
+{
+    int run = (int)e->kind;
+    uint64_t status = e->fields[0];
+    if (run <= QP_RUN_BEGUN_READY)
+        take_one(c, e, QP_EVENT_FUTURE_CREATED);
+    take_one(c, e, QP_EVENT_FUTURE_POLLED);
+    e->fields[0] = status;
+    if (run == QP_RUN_BEGUN_PENDING || run == QP_RUN_POLLED_PENDING)
+        take_one(c, e, QP_EVENT_FUTURE_PENDING);
+    else if (run == QP_RUN_BEGUN_READY || run == QP_RUN_POLLED_READY)
+        take_one(c, e, QP_EVENT_FUTURE_READY);
+}
+
+static void take(void *context, struct qp_event *events, size_t count)
+{
+    struct qp_checker *c = context;
+    size_t i;
+    for (i = 0; i < count; i++) {
+        if ((int)events[i].kind >= QP_EVENT_KINDS)
+            take_run(c, &events[i]);
+        else
+            take_one(c, &events[i], events[i].kind);
+    }
+}
+
+const struct qp_event_batch *qp_checker_batch(struct qp_checker *c)
+{
+    c->batch = (struct qp_event_batch){c->brief, sizeof c->brief / sizeof *c->brief, take, c};
+    return &c->batch;
 }
 
 /* ---- the end ---- */

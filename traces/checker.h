@@ -62,6 +62,9 @@ void qp_checker_reset(struct qp_checker *checker);
  * call, its operation and site until the run is over. */
 void qp_checker_event(void *checker, const struct qp_event *event);
 
+/* Judges the events of one run after the other as they are told in brief; until the checker is destroyed. */
+const struct qp_event_batch *qp_checker_batch(struct qp_checker *checker);
+
 /* The program is expected to end in this way: a QP_DEADLOCK is then no violation. At any time before the end. */
 void qp_checker_expect(struct qp_checker *checker, enum qp_status outcome);
 

@@ -243,6 +243,7 @@ struct qp_checker {
     uint64_t last_choice_seq;
     bool choice_made, spurious, disordered;
     int64_t now_ns;
+    int64_t brief_ns; /* the time of events in brief */
     bool deaf, full, closing, aborted_run, deadlocked, main_panicked;
     uint64_t last_dropped_task; /* at shutdown */
     enum qp_status outcome;
@@ -252,6 +253,8 @@ struct qp_checker {
         const char *name;
         enum op op;
     } ops[64];
+    struct qp_event_batch batch; /* and what it has room for */
+    struct qp_event brief[64];
     size_t violation_count;
     struct qp_violation violations[QP_VIOLATIONS_KEPT];
 };

@@ -65,7 +65,7 @@ void qp_work_started(struct qp_runtime *runtime, struct qp_work *work);
 void qp_work_finished(struct qp_runtime *runtime, struct qp_work *work);
 
 struct qp_env {
-    void *context; /* given to each function */
+    void *context; /* given to each function but `event` */
 
     /* Memory. `size` is what was asked for. A failed allocation gives NULL. */
     void *(*allocate)(void *context, size_t size);
@@ -99,8 +99,13 @@ struct qp_env {
     /* The program's own randomness: a number below `count` (0: any). */
     uint64_t (*random)(void *context, uint64_t count);
 
-    /* Receives events; NULL: none are made. */
+    /* Receives events; NULL: nobody does. */
     qp_event_fn event;
+    void *event_context;
+
+    /* Receives them instead, in brief, where time is virtual; borrowed. NULL: nobody does. Without either none are
+     * made. */
+    const struct qp_event_batch *batch;
 
     /* Is told of each qp_touch; NULL: nobody is. */
     void (*touch)(void *context, const void *state, bool writing);

@@ -196,12 +196,6 @@ static bool park(void *context, struct qp_runtime *runtime, int64_t deadline_ns)
 
 /* ---- from beginning to end ---- */
 
-static void event(void *context, const struct qp_event *what)
-{
-    const struct real *self = context;
-    self->options->event(self->options->event_context, what);
-}
-
 static struct qp_env environment(struct real *self)
 {
     return (struct qp_env){
@@ -216,7 +210,8 @@ static struct qp_env environment(struct real *self)
         .withdraw = withdraw,
         .finish = finish,
         .random = draw_random,
-        .event = self->options && self->options->event ? event : NULL,
+        .event = self->options ? self->options->event : NULL,
+        .event_context = self->options ? self->options->event_context : NULL,
     };
 }
 
