@@ -31,7 +31,7 @@ static void call(struct qp_blocking *blocking, jmp_buf **unwind)
         /* cppcheck-suppress autoVariables */
         *unwind = &end;
     if (setjmp(end) == 0)
-        blocking->function(blocking->task.arg);
+        blocking->function(blocking->extra.arg);
     else if (!blocking->panicked)
         set_panic(blocking, "it stopped the run");
     if (unwind)
@@ -93,17 +93,18 @@ void qp_work_finished(struct qp_runtime *runtime, struct qp_work *work)
     if (blocking->returned)
         qp_task_has_result(task);
     if (blocking->panicked)
-        qp_task_set_message(task, blocking->message);
+        qp_task_set_message(runtime, blocking->message);
     qp_task_end(task, blocking->panicked ? QP_PANICKED : QP_OK);
 }
 
 void qp_blocking_return(struct qp_blocking *blocking, const void *value)
 {
-    const struct qp_type *type = blocking->task.result_type;
+    const struct qp_type *type = blocking->extra.result_type;
+    void *result = qp_task_result(&blocking->task);
     if (blocking->returned && type->drop)
-        type->drop(blocking->task.result);
+        type->drop(result);
     if (type->size)
-        memcpy(blocking->task.result, value, type->size);
+        memcpy(result, value, type->size);
     blocking->returned = true;
 }
 

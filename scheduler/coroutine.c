@@ -9,7 +9,10 @@
 #include "scheduler/step.h"
 #include <stdlib.h>
 
-enum { LEAST_ROOM = 512 }; /* for the frames of a switch */
+enum {
+    LEAST_ROOM = 512, /* for the frames of a switch */
+    MANY = 16         /* ready tasks: their stacks may not all be near the processor */
+};
 
 /* Goes back to whoever polls. Returns at the next poll. */
 static void leave(struct qp_coroutine *self, bool for_good)
@@ -35,6 +38,7 @@ static bool start(struct qp_coroutine *self)
     if (!self->stack)
         return false;
     self->context = qp_context_make(self->stack->top, run, self);
+    self->floor = self->stack->bottom + LEAST_ROOM;
     qp_sanitizer_begin(self);
     return true;
 }
@@ -61,7 +65,7 @@ static void hand_over(struct qp_coroutine *self, struct qp_coroutine *next)
 /* The coroutine of a task that can be gone on with from here; NULL: the loop must see to that task. */
 static struct qp_coroutine *coroutine_of(struct qp_task *task)
 {
-    struct qp_coroutine *self = (struct qp_coroutine *)task->future;
+    struct qp_coroutine *self = qp_task_coroutine(task);
     if (QP_UNLIKELY(task->style != QP_STYLE_COROUTINE || task->flags & QP_TASK_ABORTED))
         return NULL;
     if (QP_LIKELY(self->stack != NULL))
@@ -76,7 +80,23 @@ static bool may_go_on(const struct qp_coroutine *self, const struct qp_task *tas
 {
     const struct qp_runtime *runtime = qp_thread.runtime;
     return (self->future.stage & QP_COROUTINE_TASK) && runtime->steps < runtime->free_until &&
-           !(task->flags & QP_TASK_ABORTED) && (char *)__builtin_frame_address(0) > self->stack->bottom + LEAST_ROOM;
+           !(task->flags & QP_TASK_ABORTED) && (char *)__builtin_frame_address(0) > self->floor;
+}
+
+/* What the next switches will touch, while this one is made: of the task after the next its structs, of the next one,
+ * whose structs came before, the top of its stack. */
+static void fetch_ahead(const struct qp_ready *ready)
+{
+    const struct qp_task *soon = qp_ready_at(ready, 0), *later = qp_ready_at(ready, 1);
+    __builtin_prefetch(later);
+    __builtin_prefetch(qp_task_coroutine(later));
+    if (soon->style == QP_STYLE_COROUTINE) {
+        const char *context = qp_task_coroutine(soon)->context;
+        __builtin_prefetch(context);
+        __builtin_prefetch(context + 64);
+        __builtin_prefetch(context + 128);
+        __builtin_prefetch(context + 192);
+    }
 }
 
 /* Suspends. Returns when it is to be polled again. */
@@ -90,10 +110,17 @@ static void suspend(struct qp_coroutine *self)
         return;
     }
     self->future.state = QP_FUTURE_PENDING;
+    if (task->flags & QP_TASK_WOKEN && !qp_ready_count(&runtime->ready) && !QP_TRACING) {
+        task->flags &= (uint16_t)~QP_TASK_WOKEN; /* it would be pushed, and be the next itself */
+        runtime->steps++;
+        return;
+    }
     qp_thread.coroutine = NULL;
     qp_step_suspended(task);
     qp_thread.task = NULL;
     next = QP_LIKELY(qp_ready_count(&runtime->ready) != 0) ? qp_step_next(runtime) : NULL;
+    if (qp_ready_count(&runtime->ready) >= MANY)
+        fetch_ahead(&runtime->ready);
     other = QP_LIKELY(next != NULL) ? coroutine_of(next) : NULL;
     if (QP_UNLIKELY(!other)) {
         runtime->next = next;

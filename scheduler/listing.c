@@ -31,12 +31,12 @@ static void say_owned(void *context, const struct qp_task *owner, const struct q
 
 static bool has_begun(const struct qp_task *task)
 {
-    return task->future && task->future->state != QP_FUTURE_NEW;
+    return task->style != QP_STYLE_BLOCKING && qp_task_future(task)->state != QP_FUTURE_NEW;
 }
 
 static void say_place(const struct qp_say *to, const char *before, const struct qp_task *task)
 {
-    const struct qp_site *site = task->future ? qp_task_site(task) : NULL;
+    const struct qp_site *site = task->style != QP_STYLE_BLOCKING ? qp_task_site(task) : NULL;
     if (site)
         qp_say(to, "%s%s:%d: %s", before, site->file, site->line, site->expr);
 }

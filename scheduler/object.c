@@ -93,7 +93,7 @@ const char *qp_task_label(uint64_t task)
     char *label = next_label();
     const struct qp_task *found = task && qp_thread.runtime ? qp_task_find(qp_thread.runtime, task) : NULL;
     if (found)
-        snprintf(label, LABEL_SIZE, "task %" PRIu64 " '%s'", task, found->name);
+        snprintf(label, LABEL_SIZE, "task %" PRIu64 " '%s'", task, qp_task_name_of(found));
     else if (task)
         snprintf(label, LABEL_SIZE, "task %" PRIu64, task);
     else
@@ -125,7 +125,7 @@ void qp_scope_release(struct qp_scope *scope)
     qp_thread.scope = scope;
     qp_thread.dropping = true;
     while (scope->end.prev != &scope->end) {
-        struct qp_owned *last = scope->end.prev;
+        struct qp_owned *last = QP_CONTAINER(scope->end.prev, struct qp_owned, link);
         qp_disown(last);
         last->ops->release(last);
     }

@@ -45,7 +45,7 @@ void qp_overflow_report(const struct qp_coroutine *coroutine)
         say("task ");
         say_number(qp_thread.task->id);
         say(" '");
-        say(qp_thread.task->name);
+        say(qp_task_name_of(qp_thread.task));
         say("'");
     } else {
         say("an async function outside a task");

@@ -24,10 +24,11 @@ static inline void qp_scope_init(struct qp_scope *scope)
 
 static inline void qp_owned_link(struct qp_owned *owned, struct qp_scope *scope)
 {
-    owned->prev = scope->end.prev;
-    owned->next = &scope->end;
-    owned->prev->next = owned;
-    scope->end.prev = owned;
+    struct qp_link *link = &owned->link, *last = scope->end.prev;
+    link->prev = last;
+    link->next = &scope->end;
+    last->next = link;
+    scope->end.prev = link;
 }
 
 /* Makes the running async function the owner. */
@@ -37,15 +38,16 @@ static inline void qp_own(struct qp_owned *owned, const struct qp_owned_ops *ops
     if (QP_LIKELY(qp_thread.scope != NULL))
         qp_owned_link(owned, qp_thread.scope);
     else
-        owned->prev = owned->next = owned;
+        owned->link.prev = owned->link.next = &owned->link;
 }
 
 /* Makes nobody the owner. */
 static inline void qp_disown(struct qp_owned *owned)
 {
-    owned->prev->next = owned->next;
-    owned->next->prev = owned->prev;
-    owned->prev = owned->next = owned;
+    struct qp_link *link = &owned->link;
+    link->prev->next = link->next;
+    link->next->prev = link->prev;
+    link->prev = link->next = link;
 }
 
 /* Makes a task that has not ended the owner; misuse for an empty handle. `what` is for that sentence. */

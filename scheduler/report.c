@@ -47,9 +47,9 @@ void qp_say_waiters(const struct qp_say *to, const char *title, const struct qp_
 
 static void each_in_scope(const struct qp_task *task, const struct qp_scope *scope, qp_owned_fn function, void *context)
 {
-    const struct qp_owned *owned;
-    for (owned = scope->end.next; owned != &scope->end; owned = owned->next)
-        function(context, task, owned);
+    const struct qp_link *link;
+    for (link = scope->end.next; link != &scope->end; link = link->next)
+        function(context, task, QP_CONTAINER_CONST(link, struct qp_owned, link));
 }
 
 /* All that the functions inside a future own. */
@@ -70,7 +70,7 @@ static void each_in_future(const struct qp_task *task, const struct qp_future *f
 void qp_each_owned(const struct qp_task *task, qp_owned_fn function, void *context)
 {
     each_in_scope(task, &task->scope, function, context);
-    each_in_future(task, task->future, function, context, 0);
+    each_in_future(task, qp_task_future(task), function, context, 0);
 }
 
 /* ---- what they wait for ---- */
@@ -101,7 +101,7 @@ static const struct qp_future *innermost(const struct qp_future *future)
 
 uint64_t qp_choice_object(const struct qp_choice *choice, uint32_t index)
 {
-    const struct qp_future *future = innermost(qp_ready_at(&choice->runtime->ready, index)->future);
+    const struct qp_future *future = innermost(qp_task_future(qp_ready_at(&choice->runtime->ready, index)));
     const struct qp_object *object = future && future->ops->object ? future->ops->object(future) : NULL;
     return object ? object->id : 0;
 }
@@ -185,18 +185,18 @@ static const struct qp_site *innermost_site(const struct qp_future *future)
 
 const struct qp_site *qp_task_site(const struct qp_task *task)
 {
-    return innermost_site(task->future);
+    return innermost_site(qp_task_future(task));
 }
 
 void qp_say_waits(const struct qp_say *to, const struct qp_runtime *runtime, const struct qp_task *task, bool holders)
 {
     const struct waits waits = {to, task, holders ? runtime->tasks.first : NULL};
-    const struct qp_site *site = innermost_site(task->future);
+    const struct qp_site *site = innermost_site(qp_task_future(task));
     if (site)
         qp_say(to, " waits at %s:%d: %s", site->file, site->line, site->expr);
     else
         qp_say(to, " waits");
-    say_inner_waits(&waits, task->future, 0);
+    say_inner_waits(&waits, qp_task_future(task), 0);
 }
 
 /* ---- the deadlock report ---- */
@@ -210,7 +210,7 @@ void qp_deadlock_report(struct qp_runtime *runtime)
         if (count++ >= MOST_TASKS)
             continue;
         qp_say(&to, "\n  %s", qp_task_label(task->id));
-        if (task->future)
+        if (qp_task_future(task))
             qp_say_waits(&to, runtime, task, true);
         else
             qp_say(&to, " is blocking work");

@@ -44,6 +44,21 @@ static void listen(struct qp_runtime *runtime)
     tracing->end = tracing->first + (batch ? batch->room : 1);
 }
 
+void qp_tell_woken(const struct qp_task *task)
+{
+    QP_EMIT(TASK_WOKEN, .fields = {task->id});
+}
+
+void qp_tell_suspended(void)
+{
+    QP_EMIT(TASK_SUSPENDED, .object = 0);
+}
+
+void qp_tell_polled(void)
+{
+    QP_EMIT(TASK_POLLED, .object = 0);
+}
+
 void qp_touch(const void *state, bool writing)
 {
     const struct qp_runtime *runtime = qp_thread.runtime;
@@ -179,12 +194,7 @@ void qp_runtime_destroy(struct qp_runtime *runtime)
         qp_misuse("qp_runtime_destroy from inside the runtime, by %s", qp_task_label(qp_task_id()));
     if (runtime->tasks.first)
         close_down_entered(runtime);
-    while (runtime->blocks) {
-        struct qp_task *block = runtime->blocks;
-        runtime->blocks = block->next_block;
-        qp_task_release_texts(block);
-        qp_release(runtime, block, block->size);
-    }
+    qp_task_pool_release(runtime);
     qp_hold_slabs_release(runtime);
     if (runtime->ready.ring)
         qp_release(runtime, runtime->ready.ring, runtime->ready.size * sizeof(struct qp_task *));
@@ -287,6 +297,11 @@ static void wake_for_nothing(struct qp_runtime *runtime)
     for (task = runtime->tasks.first; task && chosen; task = task->next)
         if (is_suspended(task) && --chosen == 0)
             qp_task_wake(task);
+}
+
+uint32_t qp_step_choose(struct qp_runtime *runtime, uint32_t count)
+{
+    return qp_runtime_choose(runtime, QP_CHOICE_TASK, count);
 }
 
 /* How many steps there may be until something else than the ready queue is to be looked at. */
@@ -489,9 +504,8 @@ enum qp_progress qp_runtime_advance(struct qp_runtime *runtime)
 enum qp_status qp_runtime_end(struct qp_runtime *runtime)
 {
     enum qp_status status = runtime->outcome != QP_OK ? runtime->outcome : runtime->main_status;
-    const char *message = runtime->main->message;
     if (status == QP_PANICKED)
-        qp_runtime_say(runtime, "main panicked with message \"%s\"", message ? message : "");
+        qp_runtime_say(runtime, "main panicked with message \"%s\"", qp_task_message(runtime->main));
     else if (status == QP_CANCELLED)
         qp_runtime_say(runtime, "main was cancelled");
     runtime->main = NULL;

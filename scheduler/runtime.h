@@ -13,13 +13,14 @@
 #include "scheduler/hold.h"
 #include "scheduler/ready.h"
 #include "scheduler/task.h"
+#include "scheduler/task_pool.h"
 #include "scheduler/timers.h"
 #include <quipu/env.h>
 #include <quipu/runtime.h>
 #include <setjmp.h>
 #include <stdarg.h>
 
-enum { QP_REPORT_SIZE = 4096, QP_JOIN_MESSAGE_SIZE = QP_MESSAGE_SIZE + 64, QP_TASK_SIZES = 16 };
+enum { QP_REPORT_SIZE = 4096, QP_JOIN_MESSAGE_SIZE = QP_MESSAGE_SIZE + 64 };
 
 struct qp_object_list {
     struct qp_object *first, *last;
@@ -47,8 +48,10 @@ struct qp_runtime {
     enum qp_status outcome;
     uint64_t next_task, next_object, next_value, next_hold, next_deferred;
     uint32_t next_future;
-    struct qp_task *free_tasks[QP_TASK_SIZES]; /* by size in units of 64 bytes */
-    struct qp_task *blocks;                    /* every task's memory, used and free */
+    struct qp_task_pool task_pool;
+    struct qp_task_name *names; /* of the tasks that were renamed */
+    char *panic_message;        /* of the task that panicked and has not ended; owned */
+    char *main_message;         /* main's, until it ends behind all others; owned */
     struct qp_hold *free_holds;
     struct qp_hold_slab *hold_slabs;
     struct qp_tracing tracing;
@@ -106,6 +109,11 @@ bool qp_cancel_here(struct qp_task *task, enum qp_moment moment);
 
 /* ---- waking ---- */
 
+/* The events of a step, which is to stay small. */
+void qp_tell_woken(const struct qp_task *task);
+void qp_tell_suspended(void);
+void qp_tell_polled(void);
+
 /* The task is woken, but is ready, or is being polled, or ends. */
 static inline void qp_task_woken_again(struct qp_task *task)
 {
@@ -125,7 +133,8 @@ static inline void qp_task_wake(struct qp_task *task)
     }
     task->flags |= QP_TASK_QUEUED;
     qp_ready_push(&task->runtime->ready, task);
-    QP_EMIT(TASK_WOKEN, .fields = {task->id});
+    if (QP_TRACING)
+        qp_tell_woken(task);
 }
 
 /* Wakes whoever it is, and a task without the detour through its table. */

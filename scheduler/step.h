@@ -16,17 +16,21 @@ static inline void qp_step_suspended(struct qp_task *task)
 {
     unsigned woken = task->flags & QP_TASK_WOKEN;
     task->flags &= (uint16_t) ~(QP_TASK_RUNNING | QP_TASK_WOKEN);
-    QP_EMIT(TASK_SUSPENDED, .object = 0);
+    if (QP_TRACING)
+        qp_tell_suspended();
     if (woken)
         qp_task_wake(task);
 }
+
+/* Which of the ready ones that is, where the environment chooses. */
+uint32_t qp_step_choose(struct qp_runtime *runtime, uint32_t count);
 
 /* Takes the task that is to be polled next. Only while one is ready. */
 static inline struct qp_task *qp_step_next(struct qp_runtime *runtime)
 {
     uint32_t count = qp_ready_count(&runtime->ready), index = 0;
-    if (QP_UNLIKELY(count > 1 && qp_runtime_wants(runtime, QP_CHOICE_TASK)))
-        index = qp_runtime_choose(runtime, QP_CHOICE_TASK, count);
+    if (count > 1 && QP_UNLIKELY(qp_runtime_wants(runtime, QP_CHOICE_TASK)))
+        index = qp_step_choose(runtime, count);
     runtime->steps++;
     return qp_ready_take(&runtime->ready, index);
 }
@@ -42,7 +46,8 @@ static inline void qp_step_enter(struct qp_task *task)
 /* It is polled. */
 static inline void qp_step_begin(struct qp_task *task)
 {
-    QP_EMIT(TASK_POLLED, .object = 0);
+    if (QP_TRACING)
+        qp_tell_polled();
     task->flags |= QP_TASK_RUNNING;
 }
 

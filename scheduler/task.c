@@ -33,55 +33,67 @@ static void waker_drop(struct qp_waker *waker)
 
 const struct qp_waker_ops qp_task_waker_ops = {waker_wake, waker_clone, waker_drop};
 
-/* ---- memory: pooled by size, and readable until the runtime ends ---- */
+/* ---- texts that some tasks have ---- */
 
-enum { UNIT = 64 };
-
-static struct qp_task *block_take(struct qp_runtime *runtime, size_t size)
+const char *qp_task_name_of(const struct qp_task *task)
 {
-    size_t units = (size + UNIT - 1) / UNIT;
-    struct qp_task *task;
-    if (units < QP_TASK_SIZES && (task = runtime->free_tasks[units]) != NULL) {
-        runtime->free_tasks[units] = task->next_free;
-        return task;
-    }
-    task = qp_allocate(runtime, units * UNIT);
-    if (!task)
-        return NULL;
-    task->size = (uint32_t)(units * UNIT);
-    task->next_block = runtime->blocks;
-    runtime->blocks = task;
-    return task;
+    const struct qp_task_extra *extra = qp_task_extra(task);
+    const struct qp_task_name *given = task->flags & QP_TASK_RENAMED && !extra ? task->runtime->names : NULL;
+    while (given && given->task != task)
+        given = given->next;
+    return given ? given->text : extra ? extra->name : qp_task_future(task)->ops->name;
 }
 
-static void block_give_back(struct qp_task *task)
+/* The list is as long as there are renamed tasks without a place for the name: those that are resumable. */
+static void release_name(struct qp_task *task)
 {
     struct qp_runtime *runtime = task->runtime;
-    size_t units = task->size / UNIT;
-    task->id = 0;
-    if (units < QP_TASK_SIZES) {
-        task->next_free = runtime->free_tasks[units];
-        runtime->free_tasks[units] = task;
+    struct qp_task_name **link = &runtime->names, *given;
+    if (qp_task_extra(task)) {
+        given = QP_CONTAINER(qp_task_extra(task)->name, struct qp_task_name, text);
+    } else {
+        while ((*link)->task != task)
+            link = &(*link)->next;
+        given = *link;
+        *link = given->next;
     }
+    qp_release(runtime, given, sizeof *given);
 }
 
-void qp_task_release_texts(struct qp_task *task)
+void qp_task_set_message(struct qp_runtime *runtime, const char *text)
 {
-    if (task->flags & QP_TASK_OWNS_NAME)
-        qp_release(task->runtime, (char *)(uintptr_t)task->name, QP_NAME_SIZE);
-    if (task->message)
-        qp_release(task->runtime, task->message, strlen(task->message) + 1);
-    task->flags &= (uint16_t)~QP_TASK_OWNS_NAME;
-    task->name = "";
-    task->message = NULL;
+    size_t size = strlen(text) + 1;
+    runtime->panic_message = qp_allocate(runtime, size);
+    if (runtime->panic_message)
+        memcpy(runtime->panic_message, text, size);
+}
+
+const char *qp_task_message(const struct qp_task *task)
+{
+    return task->message ? task->message : "";
+}
+
+static void release_message(struct qp_runtime *runtime, char *message)
+{
+    if (message)
+        qp_release(runtime, message, strlen(message) + 1);
+}
+
+void *qp_task_result(const struct qp_task *task)
+{
+    size_t size = (qp_task_result_type(task)->size + 15) & ~(size_t)15;
+    return (char *)(uintptr_t)task + qp_task_block_size(task->rank) - size;
 }
 
 void qp_task_unreference(struct qp_task *task)
 {
     if (--task->references)
         return;
-    qp_task_release_texts(task);
-    block_give_back(task);
+    if (QP_UNLIKELY(task->flags & QP_TASK_RENAMED))
+        release_name(task);
+    if (QP_UNLIKELY(task->status == QP_PANICKED))
+        release_message(task->runtime, task->message);
+    qp_task_block_give_back(task);
 }
 
 /* ---- the list of live tasks, and room for each in the ready queue ---- */
@@ -126,7 +138,7 @@ struct qp_task *qp_task_find(struct qp_runtime *runtime, uint64_t id)
 
 struct qp_scope *qp_task_scope(struct qp_task *task)
 {
-    return task->style == QP_STYLE_COROUTINE ? &((struct qp_coroutine *)task->future)->scope : &task->scope;
+    return task->style == QP_STYLE_COROUTINE ? &qp_task_coroutine(task)->scope : &task->scope;
 }
 
 /* ---- handles ---- */
@@ -136,15 +148,14 @@ static void result_drop(struct qp_task *task)
     if (!(task->flags & QP_TASK_RESULT))
         return;
     task->flags &= (uint16_t)~QP_TASK_RESULT;
-    qp_value_drop(task->result_type, task->result, 0, task->result_id, QP_DROP_RESULT);
+    qp_value_drop(qp_task_result_type(task), qp_task_result(task), 0, qp_task_extra(task)->result_id, QP_DROP_RESULT);
 }
 
 /* The handle is no more; already disowned. */
 static void detach(struct qp_task *task)
 {
     QP_EMIT(TASK_DETACHED, .fields = {task->id});
-    task->joiner = NULL;
-    task->flags |= QP_TASK_DETACHED;
+    task->flags = (uint16_t)((task->flags & ~QP_TASK_JOINING) | QP_TASK_DETACHED);
     if (task->flags & QP_TASK_ENDED)
         result_drop(task);
     qp_task_unreference(task);
@@ -230,34 +241,35 @@ static struct qp_runtime *runtime_for(const char *what)
 
 static const struct qp_task_options no_options;
 
-/* A task with `extra` bytes behind it, not yet among the live ones; NULL: no memory. */
-static struct qp_task *create(struct qp_runtime *runtime, enum qp_task_style style, size_t head, size_t extra,
-                              const struct qp_task_options *options)
+/* A task of `size` bytes beside its result, not yet among the live ones; NULL: no memory. */
+static struct qp_task *create(struct qp_runtime *runtime, enum qp_task_style style, size_t size,
+                              const struct qp_type *result)
 {
-    const struct qp_type *type = options->result;
-    size_t result = (head + extra + 15) & ~(size_t)15;
     struct qp_task *task;
-    if (!ready_reserve(runtime))
+    if (QP_UNLIKELY(!ready_reserve(runtime)))
         return NULL;
-    task = block_take(runtime, result + (type ? type->size : 0));
-    if (!task)
+    task =
+        qp_task_block_take(runtime, result ? ((size + 15) & ~(size_t)15) + ((result->size + 15) & ~(size_t)15) : size);
+    if (QP_UNLIKELY(!task))
         return NULL;
     task->waker.ops = &qp_task_waker_ops;
     task->runtime = runtime;
-    task->future = (struct qp_future *)(void *)((char *)task + head);
     qp_scope_init(&task->scope);
-    task->joiner = NULL;
-    task->name = options->name ? options->name : "task";
-    task->drop = options->drop;
-    task->arg = NULL;
-    task->result_type = type;
-    task->result = (char *)task + result;
-    task->message = NULL;
     task->references = 2; /* its life and its handle */
     task->flags = 0;
     task->status = QP_PENDING;
-    task->style = (uint8_t)style;
+    task->style = style & 3u;
     return task;
+}
+
+static void set_extra(struct qp_task *task, const struct qp_task_options *options, const char *name, void *arg)
+{
+    struct qp_task_extra *extra = (struct qp_task_extra *)(void *)(task + 1);
+    task->flags |= QP_TASK_EXTRA;
+    extra->name = options->name ? options->name : name;
+    extra->drop = options->drop;
+    extra->arg = arg;
+    extra->result_type = options->result;
 }
 
 /* Numbers it, makes it live, and makes the running function the owner of its handle. */
@@ -268,7 +280,7 @@ static struct qp_handle launch(struct qp_task *task)
     list_append(&runtime->tasks, task);
     runtime->live++;
     qp_own(&task->handle, &handle_ops);
-    QP_EMIT(TASK_SPAWNED, .fields = {task->id, task->style}, .text = task->name);
+    QP_EMIT(TASK_SPAWNED, .fields = {task->id, task->style}, .text = qp_task_name_of(task));
     return (struct qp_handle){task, task->id};
 }
 
@@ -279,14 +291,15 @@ struct qp_handle qp_spawn_with(qp_async_fn function, void *arg, const struct qp_
     struct qp_coroutine *coroutine;
     struct qp_handle handle;
     options = options ? options : &no_options;
-    task = create(runtime, QP_STYLE_COROUTINE, sizeof *task, sizeof *coroutine, options);
-    if (!task)
+    task = create(runtime, QP_STYLE_COROUTINE, sizeof *task + sizeof(struct qp_task_extra) + sizeof *coroutine,
+                  options->result);
+    if (QP_UNLIKELY(!task))
         return (struct qp_handle){NULL, 0};
-    coroutine = (struct qp_coroutine *)task->future;
+    set_extra(task, options, "task", arg);
+    coroutine = qp_task_coroutine(task);
     qp_coroutine_init(coroutine, function, arg);
     coroutine->future.stage = QP_COROUTINE_TASK;
     coroutine->stack_size = options->stack_size;
-    task->arg = arg;
     handle = launch(task);
     qp_task_wake(task);
     return handle;
@@ -297,15 +310,17 @@ struct qp_handle qp_spawn_future(const struct qp_future *future, size_t size, co
     struct qp_runtime *runtime = runtime_for("qp_spawn_future");
     struct qp_task *task;
     struct qp_handle handle;
+    size_t extra;
     options = options ? options : &no_options;
     if (future->state != QP_FUTURE_NEW)
         qp_misuse("qp_spawn_future of future '%s', which was polled before", future->ops->name);
-    task = create(runtime, QP_STYLE_FUTURE, sizeof *task, size, options);
-    if (!task)
+    extra = options->name || options->drop || options->result ? sizeof(struct qp_task_extra) : 0;
+    task = create(runtime, QP_STYLE_FUTURE, sizeof *task + extra + size, options->result);
+    if (QP_UNLIKELY(!task))
         return (struct qp_handle){NULL, 0};
-    memcpy(task->future, future, size);
-    if (!options->name)
-        task->name = future->ops->name;
+    if (extra)
+        set_extra(task, options, future->ops->name, NULL);
+    memcpy(qp_task_future(task), future, size);
     handle = launch(task);
     qp_task_wake(task);
     return handle;
@@ -319,11 +334,10 @@ struct qp_handle qp_spawn_blocking_with(void (*function)(void *arg), void *arg, 
     struct qp_blocking *blocking;
     struct qp_handle handle;
     options = options ? options : &no_options;
-    blocking = (struct qp_blocking *)create(runtime, QP_STYLE_BLOCKING, sizeof *blocking, 0, options);
+    blocking = (struct qp_blocking *)create(runtime, QP_STYLE_BLOCKING, sizeof *blocking, options->result);
     if (!blocking)
         return (struct qp_handle){NULL, 0};
-    blocking->task.future = NULL;
-    blocking->task.arg = arg;
+    set_extra(&blocking->task, options, "task", arg);
     blocking->function = function;
     handle = launch(&blocking->task);
     qp_blocking_submit(blocking);
@@ -339,50 +353,68 @@ uint64_t qp_task_id(void)
 
 const char *qp_task_name(void)
 {
-    return qp_thread.task ? qp_thread.task->name : "";
+    return qp_thread.task ? qp_task_name_of(qp_thread.task) : "";
+}
+
+/* A place for a name of its own; NULL: no memory. */
+static struct qp_task_name *own_name(struct qp_task *task)
+{
+    struct qp_runtime *runtime = task->runtime;
+    struct qp_task_extra *extra = qp_task_extra(task);
+    struct qp_task_name *name;
+    if (task->flags & QP_TASK_RENAMED)
+        return QP_CONTAINER((char *)(uintptr_t)qp_task_name_of(task), struct qp_task_name, text);
+    name = qp_allocate(runtime, sizeof *name);
+    if (!name)
+        return NULL;
+    name->task = task;
+    task->flags |= QP_TASK_RENAMED;
+    if (extra) {
+        extra->name = name->text;
+    } else {
+        name->next = runtime->names;
+        runtime->names = name;
+    }
+    return name;
 }
 
 void qp_task_rename(const char *format, ...)
 {
     struct qp_task *task = qp_thread.task;
-    char *name;
+    struct qp_task_name *name = task ? own_name(task) : NULL;
     va_list args;
-    if (!task)
-        return;
-    name = task->flags & QP_TASK_OWNS_NAME ? (char *)(uintptr_t)task->name : qp_allocate(task->runtime, QP_NAME_SIZE);
     if (!name)
         return; /* it keeps the name that it has */
     va_start(args, format);
-    vsnprintf(name, QP_NAME_SIZE, format, args);
+    vsnprintf(name->text, sizeof name->text, format, args);
     va_end(args);
-    task->name = name;
-    task->flags |= QP_TASK_OWNS_NAME;
-    QP_EMIT(TASK_RENAMED, .text = name);
+    QP_EMIT(TASK_RENAMED, .text = name->text);
 }
 
 void qp_return(const void *value)
 {
     struct qp_task *task = qp_thread.task;
-    if (!task || !task->result_type)
+    const struct qp_type *type = task ? qp_task_result_type(task) : NULL;
+    if (!type)
         qp_misuse("qp_return in %s, which was spawned without a result type", qp_task_label(qp_task_id()));
     if (task->style == QP_STYLE_BLOCKING) {
         qp_blocking_return((struct qp_blocking *)task, value);
         return;
     }
     result_drop(task);
-    if (task->result_type->size)
-        memcpy(task->result, value, task->result_type->size);
+    if (type->size)
+        memcpy(qp_task_result(task), value, type->size);
     qp_task_has_result(task);
 }
 
 void qp_task_has_result(struct qp_task *task)
 {
-    task->result_id = ++task->runtime->next_value;
+    qp_task_extra(task)->result_id = ++task->runtime->next_value;
     task->flags |= QP_TASK_RESULT;
     if (QP_TRACING) {
         char text[QP_PRINT_SIZE];
-        QP_EMIT(TASK_RESULT, .fields = {task->result_id, task->id},
-                .text = qp_print(task->result_type, task->result, text));
+        QP_EMIT(TASK_RESULT, .fields = {qp_task_extra(task)->result_id, task->id},
+                .text = qp_print(qp_task_result_type(task), qp_task_result(task), text));
     }
 }
 
@@ -411,17 +443,9 @@ void qp_panic_at(const struct qp_site *site, const char *format, ...)
                   site->line, text);
     if (task->style == QP_STYLE_BLOCKING)
         qp_blocking_panic((struct qp_blocking *)task, text);
-    qp_task_set_message(task, text);
+    qp_task_set_message(task->runtime, text);
     qp_thread.runtime->panicking = true;
     qp_unwind();
-}
-
-void qp_task_set_message(struct qp_task *task, const char *text)
-{
-    size_t size = strlen(text) + 1;
-    task->message = qp_allocate(task->runtime, size);
-    if (task->message)
-        memcpy(task->message, text, size);
 }
 
 /* ---- its steps, and its end ---- */
@@ -436,7 +460,7 @@ static void end_event(const struct qp_task *task)
         QP_EMIT(TASK_CANCELLED, .object = 0);
         break;
     case QP_PANICKED:
-        QP_EMIT(TASK_PANICKED, .text = task->message ? task->message : "");
+        QP_EMIT(TASK_PANICKED, .text = task->runtime->panic_message ? task->runtime->panic_message : "");
         break;
     default:
         QP_EMIT(TASK_FAILED, .fields = {task->status});
@@ -448,16 +472,18 @@ static void end_event(const struct qp_task *task)
 static void release_all(struct qp_task *task)
 {
     struct qp_thread before = qp_thread;
-    void (*drop)(void *arg) = task->drop;
+    struct qp_task_extra *extra = qp_task_extra(task);
+    void (*drop)(void *arg) = extra ? extra->drop : NULL;
     qp_thread.task = task;
     qp_thread.coroutine = NULL;
     qp_thread.site = NULL;
     qp_thread.scope = qp_task_scope(task);
-    qp_future_drop(task->future);
+    qp_future_drop(qp_task_future(task));
     qp_scope_release(qp_task_scope(task));
-    task->drop = NULL;
-    if (drop)
-        drop(task->arg);
+    if (drop) {
+        extra->drop = NULL;
+        drop(extra->arg);
+    }
     if (task->status != QP_OK)
         result_drop(task);
     end_event(task);
@@ -469,18 +495,26 @@ void qp_task_end(struct qp_task *task, enum qp_status status)
     struct qp_runtime *runtime = task->runtime;
     if (task->flags & QP_TASK_MAIN && !runtime->closing) {
         runtime->main_status = status; /* the others go first: they may use what it owns */
+        runtime->main_message = runtime->panic_message;
+        runtime->panic_message = NULL;
         return;
     }
     if (!(task->flags & QP_TASK_ENDING)) {
-        task->status = (uint8_t)status;
+        task->status = status & 63u;
         task->flags |= QP_TASK_ENDING;
+        if (QP_UNLIKELY(task->flags & QP_TASK_MAIN && status == QP_PANICKED))
+            runtime->panic_message = runtime->main_message;
         QP_EMIT(TASK_UNWINDING, .fields = {(uint64_t)status, task->id});
     }
     release_all(task);
     task->flags |= QP_TASK_ENDED;
     list_remove(&runtime->tasks, task);
     runtime->live--;
-    if (task->joiner)
+    if (QP_UNLIKELY(task->status == QP_PANICKED)) {
+        task->message = runtime->panic_message;
+        runtime->panic_message = NULL;
+    }
+    if (task->flags & QP_TASK_JOINING && task->joiner)
         qp_wake(task->joiner);
     if (task->flags & QP_TASK_DETACHED)
         result_drop(task);
@@ -518,6 +552,7 @@ bool qp_cancel_here(struct qp_task *task, enum qp_moment moment)
 
 void qp_task_step(struct qp_task *task)
 {
+    struct qp_future *future = qp_task_future(task);
     enum qp_status status;
     qp_step_enter(task);
     qp_thread.scope = &task->scope;
@@ -527,10 +562,10 @@ void qp_task_step(struct qp_task *task)
         qp_task_end(task, QP_CANCELLED);
     } else {
         qp_step_begin(task);
-        status = task->future->ops->poll(task->future, &task->waker);
+        status = future->ops->poll(future, &task->waker);
         task = qp_thread.task; /* whoever came back; NULL: it has done all of this */
         if (QP_LIKELY(task != NULL)) {
-            task->future->state = status == QP_PENDING ? QP_FUTURE_PENDING : QP_FUTURE_DONE;
+            qp_task_future(task)->state = status == QP_PENDING ? QP_FUTURE_PENDING : QP_FUTURE_DONE;
             polled(task, status);
         }
     }
@@ -545,7 +580,7 @@ static void join_message(struct qp_task *task)
     struct qp_runtime *runtime = task->runtime;
     if (task->status == QP_PANICKED)
         snprintf(runtime->message, sizeof runtime->message, "task %" PRIu64 " panicked with message \"%s\"", task->id,
-                 task->message ? task->message : "");
+                 qp_task_message(task));
     else if (task->status == QP_CANCELLED)
         snprintf(runtime->message, sizeof runtime->message, "task %" PRIu64 " was cancelled", task->id);
 }
@@ -563,10 +598,10 @@ enum qp_status qp_join_poll(struct qp_join_future *self, struct qp_waker *waker)
     status = (enum qp_status)task->status;
     if (QP_UNLIKELY(status != QP_OK))
         join_message(task);
-    QP_EMIT(TASK_JOINED,
-            .fields = {task->id, (uint64_t)status, self->result && task->flags & QP_TASK_RESULT ? task->result_id : 0});
+    QP_EMIT(TASK_JOINED, .fields = {task->id, (uint64_t)status,
+                                    self->result && task->flags & QP_TASK_RESULT ? qp_task_extra(task)->result_id : 0});
     if (self->result && task->flags & QP_TASK_RESULT) {
-        memcpy(self->result, task->result, task->result_type->size);
+        memcpy(self->result, qp_task_result(task), qp_task_result_type(task)->size);
         task->flags &= (uint16_t)~QP_TASK_RESULT;
     }
     result_drop(task);
@@ -601,6 +636,7 @@ struct qp_future *qp_join_init(struct qp_join_future *self, struct qp_handle *ha
     *handle = (struct qp_handle){NULL, task->id};
     qp_disown(&task->handle);
     task->flags |= QP_TASK_JOINING;
+    task->joiner = NULL;
     self->task = task;
     self->result = result;
     return qp_future_init(&self->future, &join_ops);
@@ -609,7 +645,6 @@ struct qp_future *qp_join_init(struct qp_join_future *self, struct qp_handle *ha
 struct qp_handle qp_join_give_back(struct qp_join_future *self)
 {
     struct qp_task *task = self->task;
-    task->joiner = NULL;
     task->flags &= (uint16_t)~QP_TASK_JOINING;
     self->future.state = QP_FUTURE_DONE;
     qp_own(&task->handle, &handle_ops);

@@ -42,26 +42,31 @@ const char *qp_error_message(void);
 /* ---- running an async function in place ---- */
 
 struct qp_stack;
+struct qp_link { /* private */
+    struct qp_link *prev, *next;
+};
 struct qp_owned { /* private: a thing that some async function owns */
-    struct qp_owned *prev, *next;
+    struct qp_link link;
     const struct qp_owned_ops *ops;
 };
 struct qp_scope { /* private: all that one async function owns, in order of acquisition */
-    struct qp_owned end;
+    struct qp_link end;
 };
-struct qp_coroutine { /* private: an async function, before, while and after it runs */
+struct qp_coroutine { /* private: an async function, before, while and after it runs; what a switch touches comes first
+                       */
     struct qp_future future;
-    qp_async_fn function;
-    void *arg;
-    struct qp_stack *stack;     /* its stack, from the first poll to the end */
     void *context;              /* where it is suspended */
-    void *caller;               /* where its poller is suspended while it runs */
-    struct qp_coroutine *outer; /* whoever polls it, where that is a coroutine too */
-    struct qp_waker *waker;     /* of the poll under way */
     struct qp_future *awaiting; /* the future it waits for */
     const struct qp_site *site; /* and where */
+    char *floor;                /* below it there is no room on its stack for a switch */
+    struct qp_waker *waker;     /* of the poll under way */
+    void *caller;               /* where its poller is suspended while it runs */
+    struct qp_coroutine *outer; /* whoever polls it, where that is a coroutine too */
     struct qp_scope scope;
-    size_t stack_size; /* in bytes; zero means the usual */
+    qp_async_fn function;
+    void *arg;
+    struct qp_stack *stack; /* its stack, from the first poll to the end */
+    size_t stack_size;      /* in bytes; zero means the usual */
     void *sanitizer;
 };
 

@@ -1,0 +1,90 @@
+/* Memory for tasks: see task_pool.h for the invariants. */
+#include "scheduler/task_pool.h"
+#include "scheduler/runtime.h"
+
+enum { UNIT = 64, STEPS = 16, LEAST_BLOCKS = 4, MOST_BYTES = 64 * 1024 };
+
+struct qp_task_slab { /* the blocks follow, from the next multiple of UNIT on */
+    struct qp_task_slab *next;
+    size_t bytes;
+};
+
+size_t qp_task_block_size(unsigned rank)
+{
+    return rank < STEPS ? (rank + 1) * (size_t)UNIT : (size_t)STEPS * UNIT << (rank - STEPS + 1);
+}
+
+static unsigned rank_of(size_t size)
+{
+    unsigned rank = STEPS;
+    if (size <= (size_t)STEPS * UNIT)
+        return (unsigned)((size - 1) / UNIT);
+    while (rank < QP_TASK_CLASSES && qp_task_block_size(rank) < size)
+        rank++;
+    return rank;
+}
+
+/* As many blocks as there are tasks: the pool doubles, up to slabs of MOST_BYTES. */
+static size_t blocks_of_slab(const struct qp_runtime *runtime, size_t size)
+{
+    size_t count = runtime->live > LEAST_BLOCKS ? runtime->live : LEAST_BLOCKS;
+    if (count * size <= MOST_BYTES)
+        return count;
+    return size < MOST_BYTES ? MOST_BYTES / size : 1;
+}
+
+static void put_back(struct qp_task_pool *pool, struct qp_task *task)
+{
+    task->id = 0;
+    task->next = pool->free[task->rank];
+    pool->free[task->rank] = task;
+}
+
+static bool grow(struct qp_runtime *runtime, unsigned rank)
+{
+    struct qp_task_pool *pool = &runtime->task_pool;
+    size_t size = qp_task_block_size(rank), i, count = blocks_of_slab(runtime, size);
+    size_t bytes = sizeof(struct qp_task_slab) + UNIT - 1 + count * size;
+    struct qp_task_slab *slab = qp_allocate(runtime, bytes);
+    char *blocks;
+    if (!slab)
+        return false;
+    slab->next = pool->slabs;
+    slab->bytes = bytes;
+    pool->slabs = slab;
+    blocks = (char *)(((uintptr_t)(slab + 1) + UNIT - 1) & ~(uintptr_t)(UNIT - 1));
+    for (i = count; i-- > 0;) {
+        struct qp_task *task = (struct qp_task *)(void *)(blocks + i * size);
+        task->rank = (uint8_t)rank;
+        put_back(pool, task);
+    }
+    return true;
+}
+
+struct qp_task *qp_task_block_take(struct qp_runtime *runtime, size_t size)
+{
+    unsigned rank = rank_of(size);
+    struct qp_task *task;
+    if (QP_UNLIKELY(rank >= QP_TASK_CLASSES || (!runtime->task_pool.free[rank] && !grow(runtime, rank))))
+        return NULL;
+    task = runtime->task_pool.free[rank];
+    runtime->task_pool.free[rank] = task->next;
+    return task;
+}
+
+void qp_task_block_give_back(struct qp_task *task)
+{
+    put_back(&task->runtime->task_pool, task);
+}
+
+void qp_task_pool_release(struct qp_runtime *runtime)
+{
+    while (runtime->task_pool.slabs) {
+        struct qp_task_slab *slab = runtime->task_pool.slabs;
+        runtime->task_pool.slabs = slab->next;
+        qp_release(runtime, slab, slab->bytes);
+    }
+}
+
+/* A switch touches the first line of the task, and that of its coroutine. */
+_Static_assert(sizeof(struct qp_task) + sizeof(struct qp_task_extra) == 2 * UNIT, "a coroutine begins a cache line");
