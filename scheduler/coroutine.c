@@ -39,6 +39,8 @@ static bool start(struct qp_coroutine *self)
         return false;
     self->context = qp_context_make(self->stack->top, run, self);
     self->floor = self->stack->bottom + LEAST_ROOM;
+    if (self->future.stage & QP_COROUTINE_TASK)
+        qp_task_of(self)->flags |= QP_TASK_STACK;
     qp_sanitizer_begin(self);
     return true;
 }
@@ -63,34 +65,34 @@ static void hand_over(struct qp_coroutine *self, struct qp_coroutine *next)
 }
 
 /* The coroutine of a task that can be gone on with from here; NULL: the loop must see to that task. */
-static struct qp_coroutine *coroutine_of(struct qp_task *task)
+static inline struct qp_coroutine *coroutine_of(struct qp_task *task)
 {
     struct qp_coroutine *self = qp_task_coroutine(task);
-    if (QP_UNLIKELY(task->style != QP_STYLE_COROUTINE || task->flags & QP_TASK_ABORTED))
-        return NULL;
-    if (QP_LIKELY(self->stack != NULL))
+    if (QP_LIKELY((task->flags & (QP_TASK_STACK | QP_TASK_ABORTED)) == QP_TASK_STACK))
         return self;
+    if (task->style != QP_STYLE_COROUTINE || task->flags & QP_TASK_ABORTED)
+        return NULL;
     self->outer = NULL;
     self->waker = &task->waker;
     return start(self) ? self : NULL;
 }
 
 /* Whether what the loop would do next is to take the next ready task, and this one's stack has held until now. */
-static bool may_go_on(const struct qp_coroutine *self, const struct qp_task *task)
+static inline bool may_go_on(const struct qp_coroutine *self)
 {
     const struct qp_runtime *runtime = qp_thread.runtime;
     return (self->future.stage & QP_COROUTINE_TASK) && runtime->steps < runtime->free_until &&
-           !(task->flags & QP_TASK_ABORTED) && (char *)__builtin_frame_address(0) > self->floor;
+           !(qp_thread.task->flags & QP_TASK_ABORTED) && (char *)__builtin_frame_address(0) > self->floor;
 }
 
 /* What the next switches will touch, while this one is made: of the task after the next its structs, of the next one,
  * whose structs came before, the top of its stack. */
-static void fetch_ahead(const struct qp_ready *ready)
+static inline void fetch_ahead(const struct qp_ready *ready)
 {
     const struct qp_task *soon = qp_ready_at(ready, 0), *later = qp_ready_at(ready, 1);
     __builtin_prefetch(later);
     __builtin_prefetch(qp_task_coroutine(later));
-    if (soon->style == QP_STYLE_COROUTINE) {
+    if (soon->flags & QP_TASK_STACK) {
         const char *context = qp_task_coroutine(soon)->context;
         __builtin_prefetch(context);
         __builtin_prefetch(context + 64);
@@ -99,31 +101,37 @@ static void fetch_ahead(const struct qp_ready *ready)
     }
 }
 
-/* Suspends. Returns when it is to be polled again. */
-static void suspend(struct qp_coroutine *self)
+/*
+ * Suspends. Returns when it is to be polled again. `plain`, here and below, is known when this is compiled: nobody
+ * listens and nothing is injected, so that what is only done for their sake is left out.
+ */
+static inline __attribute__((always_inline)) void suspend(struct qp_coroutine *self, const bool plain)
 {
     struct qp_task *task = qp_thread.task, *next;
     struct qp_runtime *runtime = qp_thread.runtime;
     struct qp_coroutine *other;
-    if (QP_UNLIKELY(!may_go_on(self, task))) {
+    if (QP_UNLIKELY(!may_go_on(self))) {
         leave(self, false);
         return;
     }
     self->future.state = QP_FUTURE_PENDING;
-    if (task->flags & QP_TASK_WOKEN && !qp_ready_count(&runtime->ready) && !QP_TRACING) {
+    if (plain && task->flags & QP_TASK_WOKEN && !qp_ready_count(&runtime->ready)) {
         task->flags &= (uint16_t)~QP_TASK_WOKEN; /* it would be pushed, and be the next itself */
         runtime->steps++;
         return;
     }
-    qp_thread.coroutine = NULL;
+    if (!plain)
+        qp_thread.coroutine = NULL;
     qp_step_suspended(task);
-    qp_thread.task = NULL;
+    if (!plain)
+        qp_thread.task = NULL;
     next = QP_LIKELY(qp_ready_count(&runtime->ready) != 0) ? qp_step_next(runtime) : NULL;
     if (qp_ready_count(&runtime->ready) >= MANY)
         fetch_ahead(&runtime->ready);
     other = QP_LIKELY(next != NULL) ? coroutine_of(next) : NULL;
     if (QP_UNLIKELY(!other)) {
         runtime->next = next;
+        qp_thread.task = NULL;
         qp_thread.coroutine = self;
         leave(self, false);
         return;
@@ -147,6 +155,8 @@ static void finish(struct qp_coroutine *self)
         qp_scope_release(&self->scope);
     qp_thread.ending = self->outer;
     qp_sanitizer_end(self);
+    if (self->future.stage & QP_COROUTINE_TASK)
+        qp_task_of(self)->flags &= (uint16_t)~QP_TASK_STACK;
     self->stack = NULL;
     qp_stack_give_back(stack);
 }
@@ -228,6 +238,40 @@ QP_NORETURN static void cannot_await(const struct qp_future *future, const struc
     qp_misuse("await outside a task, at %s:%d: %s", site->file, site->line, site->expr);
 }
 
+/* A task's own wait to yield, from its beginning: it is woken at once, and ready when it is polled again. */
+static inline bool is_plain_yield(const struct qp_coroutine *self, const struct qp_future *future)
+{
+    return future->ops == &qp_yield_ops && future->state == QP_FUTURE_NEW && (self->future.stage & QP_COROUTINE_TASK);
+}
+
+static inline __attribute__((always_inline)) enum qp_status poll_until_ready(struct qp_coroutine *self,
+                                                                             struct qp_future *future, const bool plain)
+{
+    enum qp_status status;
+    if (plain && is_plain_yield(self, future)) {
+        qp_thread.task->flags |= QP_TASK_WOKEN;
+        future->state = QP_FUTURE_PENDING;
+        suspend(self, plain);
+        future->state = QP_FUTURE_DONE;
+        return QP_OK;
+    }
+    while ((status = qp_poll(future, self->waker)) == QP_PENDING)
+        suspend(self, plain);
+    return status;
+}
+
+/* Where somebody listens, or the environment may do something to the task here. */
+static enum qp_status await_specially(struct qp_coroutine *self, struct qp_future *future)
+{
+    if (qp_thread.cancelling && qp_thread.task && qp_cancel_here(qp_thread.task, QP_MOMENT_BEFORE))
+        leave(self, false); /* before the first poll; it comes back only where something else let the task go on */
+    if (qp_thread.yielding && qp_thread.task && qp_runtime_choose(qp_thread.runtime, QP_CHOICE_YIELD, 2)) {
+        qp_wake(self->waker);
+        leave(self, false);
+    }
+    return poll_until_ready(self, future, false);
+}
+
 enum qp_status qp_await_at(struct qp_future *future, const struct qp_site *site)
 {
     struct qp_coroutine *self = qp_thread.coroutine;
@@ -236,14 +280,7 @@ enum qp_status qp_await_at(struct qp_future *future, const struct qp_site *site)
         cannot_await(future, site);
     self->site = site;
     self->awaiting = future;
-    if (QP_UNLIKELY(qp_thread.cancelling) && qp_thread.task && qp_cancel_here(qp_thread.task, QP_MOMENT_BEFORE))
-        leave(self, false); /* before the first poll; it comes back only where something else let the task go on */
-    if (QP_UNLIKELY(qp_thread.yielding) && qp_thread.task && qp_runtime_choose(qp_thread.runtime, QP_CHOICE_YIELD, 2)) {
-        qp_wake(self->waker);
-        leave(self, false);
-    }
-    while ((status = qp_poll(future, self->waker)) == QP_PENDING)
-        suspend(self);
+    status = QP_LIKELY(!qp_thread.special) ? poll_until_ready(self, future, true) : await_specially(self, future);
     self->awaiting = NULL;
     self->site = NULL;
     if (QP_UNLIKELY(status != QP_OK) && qp_thread.runtime)

@@ -35,11 +35,13 @@ static inline struct qp_task *qp_ready_at(const struct qp_ready *ready, uint32_t
 
 static inline struct qp_task *qp_ready_take(struct qp_ready *ready, uint32_t index)
 {
-    struct qp_task **first = &ready->ring[ready->first & (ready->size - 1)];
-    struct qp_task **taken = &ready->ring[(ready->first + index) & (ready->size - 1)];
-    struct qp_task *task = *taken;
+    struct qp_task **first = &ready->ring[ready->first++ & (ready->size - 1)], **taken;
+    struct qp_task *task = *first;
+    if (!index)
+        return task;
+    taken = &ready->ring[(ready->first - 1 + index) & (ready->size - 1)];
+    task = *taken;
     *taken = *first;
-    ready->first++;
     return task;
 }
 

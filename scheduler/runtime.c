@@ -181,6 +181,7 @@ struct qp_runtime *qp_runtime_enter(struct qp_runtime *runtime)
     memset(&qp_thread, 0, sizeof qp_thread);
     qp_thread.runtime = runtime;
     qp_thread.tracing = runtime && runtime->tracing.first ? &runtime->tracing : NULL;
+    qp_thread.listening = qp_thread.tracing != NULL;
     qp_thread.cancelling = runtime && qp_runtime_wants(runtime, QP_CHOICE_CANCEL);
     qp_thread.yielding = runtime && qp_runtime_wants(runtime, QP_CHOICE_YIELD);
     return before;

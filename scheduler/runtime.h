@@ -118,7 +118,7 @@ void qp_tell_polled(void);
 static inline void qp_task_woken_again(struct qp_task *task)
 {
     struct qp_runtime *runtime = task->runtime;
-    if (task->flags & QP_TASK_RUNNING)
+    if (QP_LIKELY(task->flags & QP_TASK_RUNNING))
         task->flags |= QP_TASK_WOKEN;
     else if (QP_UNLIKELY(runtime->env.woken_again != NULL))
         runtime->env.woken_again(runtime->env.context, task->id);

@@ -14,12 +14,17 @@
 /* The running task's poll ended pending, and nobody asked for its end: it waits, or was woken meanwhile. */
 static inline void qp_step_suspended(struct qp_task *task)
 {
-    unsigned woken = task->flags & QP_TASK_WOKEN;
-    task->flags &= (uint16_t) ~(QP_TASK_RUNNING | QP_TASK_WOKEN);
+    unsigned flags = task->flags & ~(unsigned)(QP_TASK_RUNNING | QP_TASK_WOKEN);
     if (QP_TRACING)
         qp_tell_suspended();
-    if (woken)
-        qp_task_wake(task);
+    if (!(task->flags & QP_TASK_WOKEN)) {
+        task->flags = (uint16_t)flags;
+        return;
+    }
+    task->flags = (uint16_t)(flags | QP_TASK_QUEUED);
+    qp_ready_push(&task->runtime->ready, task);
+    if (QP_TRACING)
+        qp_tell_woken(task);
 }
 
 /* Which of the ready ones that is, where the environment chooses. */

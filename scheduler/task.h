@@ -32,7 +32,8 @@ enum {
     QP_TASK_MAIN = 512,
     QP_TASK_DETACHED = 1024, /* the handle is gone */
     QP_TASK_JOINING = 2048,  /* a join has the handle */
-    QP_TASK_EXTRA = 4096     /* there is a struct qp_task_extra behind it */
+    QP_TASK_EXTRA = 4096,    /* there is a struct qp_task_extra behind it */
+    QP_TASK_STACK = 8192     /* a coroutine that has begun and has its stack */
 };
 
 enum { QP_NAME_SIZE = 32, QP_MESSAGE_SIZE = 256 };
@@ -91,6 +92,12 @@ static inline struct qp_future *qp_task_future(const struct qp_task *task)
 static inline struct qp_coroutine *qp_task_coroutine(const struct qp_task *task)
 {
     return (struct qp_coroutine *)((uintptr_t)(task + 1) + sizeof(struct qp_task_extra));
+}
+
+/* Whose own it is: of a coroutine that is a task's. */
+static inline struct qp_task *qp_task_of(struct qp_coroutine *coroutine)
+{
+    return (struct qp_task *)((uintptr_t)coroutine - sizeof(struct qp_task_extra)) - 1;
 }
 
 static inline const struct qp_type *qp_task_result_type(const struct qp_task *task)

@@ -20,9 +20,15 @@ struct qp_thread {
     struct qp_coroutine *ending; /* linked by `outer` */
     const struct qp_site *site;  /* of the await of a function without a stack */
     struct qp_tracing *tracing;  /* who listens to events; NULL: nobody */
-    bool dropping;               /* in a drop function, where nobody may await or panic */
-    bool cancelling;             /* the environment may cancel a task at any await */
-    bool yielding;               /* it may suspend one before any */
+    union {
+        struct {
+            bool dropping;   /* in a drop function, where nobody may await or panic */
+            bool cancelling; /* the environment may cancel a task at any await */
+            bool yielding;   /* it may suspend one before any */
+            bool listening;  /* `tracing` is set */
+        };
+        uint32_t special; /* not 0: any of these */
+    };
 };
 
 #define QP_UNLIKELY(condition) __builtin_expect(!!(condition), 0)
