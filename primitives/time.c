@@ -37,25 +37,17 @@ static void asked(const struct qp_future *future, int64_t duration_ns, uint64_t 
 static enum qp_status deadline_poll(const struct qp_future *future, struct qp_timer *timer, int64_t duration_ns,
                                     struct qp_waker *waker)
 {
-    struct qp_runtime *runtime = qp_thread.runtime;
-    int64_t now;
-    if (QP_UNLIKELY(!runtime))
+    if (QP_UNLIKELY(!qp_thread.runtime))
         qp_misuse("%s polled outside a runtime: there is no clock", future->ops->name);
     if (future->state == QP_FUTURE_NEW) {
         if (future->ops == &qp_sleep_ops)
             asked(future, duration_ns, 0);
         if (duration_ns <= 0)
             return QP_OK;
-        now = runtime->env.now(runtime->env.context);
-        timer->runtime = NULL;
-        return qp_timer_arm(timer, duration_ns > QP_NEVER - now ? QP_NEVER : now + duration_ns, waker) ? QP_PENDING
-                                                                                                       : QP_NOMEM;
+        return qp_timer_start(timer, duration_ns, waker) ? QP_PENDING : QP_NOMEM;
     }
     timer->waker = waker;
-    if (timer->deadline_ns == QP_NEVER || runtime->env.now(runtime->env.context) < timer->deadline_ns)
-        return QP_PENDING;
-    qp_timer_disarm(timer);
-    return QP_OK;
+    return qp_timer_is_over(timer) ? QP_OK : QP_PENDING;
 }
 
 /* ---- sleep ---- */

@@ -162,7 +162,7 @@ struct qp_runtime *qp_runtime_create(const struct qp_env *env)
     struct qp_runtime *runtime = env->allocate(env->context, sizeof *runtime);
     if (!runtime)
         return NULL;
-    memset(runtime, 0, offsetof(struct qp_runtime, message));
+    memset(runtime, 0, offsetof(struct qp_runtime, timers.slots));
     runtime->message[0] = '\0';
     runtime->report[0] = '\0';
     runtime->report_length = 0;
@@ -242,8 +242,9 @@ static void look_at_the_clock(struct qp_runtime *runtime)
 {
     struct qp_timer *timer;
     int64_t now;
-    if (!runtime->timers.root)
+    if (!qp_timers_waiting(&runtime->timers))
         return;
+    qp_timers_settle(runtime);
     now = runtime->env.now(runtime->env.context);
     if (runtime->env.choose) {
         qp_timers_collect(&runtime->timers, now);
@@ -347,6 +348,7 @@ static bool advance(struct qp_runtime *runtime)
 /* Waits until there may be something to do; where there never will be, ends the run. */
 static void park(struct qp_runtime *runtime)
 {
+    qp_timers_settle(runtime);
     if (runtime->env.park(runtime->env.context, runtime, qp_timers_next(&runtime->timers)))
         look_at_the_clock(runtime);
     else

@@ -29,7 +29,6 @@ struct qp_object_list {
 struct qp_runtime {
     struct qp_env env;
     struct qp_ready ready;
-    struct qp_timers timers;
     struct qp_task_list tasks;
     struct qp_object_list objects;
     uint32_t live;        /* tasks that have not ended */
@@ -56,6 +55,7 @@ struct qp_runtime {
     struct qp_hold_slab *hold_slabs;
     struct qp_tracing tracing;
     enum qp_status failure;             /* of the last await that failed */
+    struct qp_timers timers;            /* up to here, and to its slots, a new one is zero */
     char message[QP_JOIN_MESSAGE_SIZE]; /* and what a join had to say about it */
     size_t report_length;
     char report[QP_REPORT_SIZE];

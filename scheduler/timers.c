@@ -5,76 +5,113 @@
 #include "scheduler/runtime.h"
 #include <string.h>
 
-static bool earlier(const struct qp_timer *a, const struct qp_timer *b)
+enum { FRESH = QP_WHEEL_LEVELS }; /* the level of a timer that lies among the fresh ones */
+
+/* ---- lists ---- */
+
+static inline struct qp_timer_list *list_of(struct qp_timers *timers, const struct qp_timer *timer)
 {
-    if (a->deadline_ns != b->deadline_ns)
-        return a->deadline_ns < b->deadline_ns;
-    return a->order < b->order;
+    return timer->level == FRESH ? &timers->fresh : &timers->slots[timer->level][timer->slot];
 }
 
-/* Joins two heaps, neither of them linked from anywhere; the result's `link` is the caller's to set. */
-static struct qp_timer *join(struct qp_timer *a, struct qp_timer *b)
+static inline void list_append(struct qp_timer_list *list, struct qp_timer *timer)
 {
-    if (earlier(b, a)) {
-        struct qp_timer *later = a;
-        a = b;
-        b = later;
-    }
-    b->next = a->child;
-    if (b->next)
-        b->next->link = &b->next;
-    b->link = &a->child;
-    a->child = b;
-    return a;
+    timer->next = NULL;
+    timer->prev = list->last;
+    *(timer->prev ? &timer->prev->next : &list->first) = timer;
+    list->last = timer;
 }
 
-/* Makes one heap of a list of siblings: pairs from the left, then all pairs together from the right. */
-static struct qp_timer *join_siblings(struct qp_timer *list)
+static inline void list_remove(struct qp_timer_list *list, struct qp_timer *timer)
 {
-    struct qp_timer *pairs = NULL, *heap;
-    if (!list)
-        return NULL;
-    while (list) {
-        struct qp_timer *a = list, *b = a->next;
-        list = b ? b->next : NULL;
-        if (b)
-            a = join(a, b);
-        a->next = pairs;
-        pairs = a;
-    }
-    heap = pairs;
-    pairs = heap->next;
-    while (pairs) {
-        struct qp_timer *next = pairs->next;
-        heap = join(heap, pairs);
-        pairs = next;
-    }
-    heap->next = NULL;
-    return heap;
+    *(timer->prev ? &timer->prev->next : &list->first) = timer->next;
+    *(timer->next ? &timer->next->prev : &list->last) = timer->prev;
 }
 
-static void set_root(struct qp_timers *timers, struct qp_timer *root)
+/* ---- the wheel ---- */
+
+static unsigned level_of(const struct qp_timers *timers, int64_t deadline_ns)
 {
-    timers->root = root;
-    if (root) {
-        root->link = &timers->root;
-        root->next = NULL;
-    }
+    uint64_t differs = (uint64_t)deadline_ns ^ (uint64_t)timers->elapsed_ns;
+    return differs < QP_WHEEL_SLOTS ? 0 : (unsigned)(63 - __builtin_clzll(differs)) / QP_WHEEL_BITS;
 }
 
-static void heap_remove(struct qp_timers *timers, struct qp_timer *timer)
+static void wheel_insert(struct qp_timers *timers, struct qp_timer *timer)
 {
-    struct qp_timer *children = join_siblings(timer->child);
-    if (timer == timers->root) {
-        set_root(timers, children);
+    unsigned level = level_of(timers, timer->deadline_ns);
+    unsigned slot = (unsigned)(timer->deadline_ns >> (level * QP_WHEEL_BITS)) % QP_WHEEL_SLOTS;
+    struct qp_timer_list *list = &timers->slots[level][slot];
+    timer->level = (uint8_t)level;
+    timer->slot = (uint8_t)slot;
+    if (!(timers->occupied[level] >> slot & 1))
+        *list = (struct qp_timer_list){NULL, NULL};
+    timers->occupied[level] |= (uint64_t)1 << slot;
+    list_append(list, timer);
+}
+
+static void wheel_remove(struct qp_timers *timers, struct qp_timer *timer)
+{
+    struct qp_timer_list *list = list_of(timers, timer);
+    list_remove(list, timer);
+    if (timer->level == FRESH)
         return;
-    }
-    *timer->link = timer->next;
-    if (timer->next)
-        timer->next->link = timer->link;
-    if (children)
-        set_root(timers, join(timers->root, children));
+    if (!list->first)
+        timers->occupied[timer->level] &= ~((uint64_t)1 << timer->slot);
+    if (timer->deadline_ns == timers->earliest_ns)
+        timers->earliest_known = false;
 }
+
+/* The first slot that holds something: all in it come before all others. False: the wheel is empty. */
+static bool first_slot(const struct qp_timers *timers, unsigned *level, unsigned *slot)
+{
+    for (*level = 0; *level < QP_WHEEL_LEVELS; ++*level) {
+        if (timers->occupied[*level]) {
+            *slot = (unsigned)__builtin_ctzll(timers->occupied[*level]);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The first nanosecond of a slot. */
+static int64_t slot_begin(const struct qp_timers *timers, unsigned level, unsigned slot)
+{
+    unsigned shift = level * QP_WHEEL_BITS;
+    uint64_t before = shift + QP_WHEEL_BITS < 64 ? (uint64_t)timers->elapsed_ns >> (shift + QP_WHEEL_BITS) : 0;
+    return (int64_t)((before << QP_WHEEL_BITS | slot) << shift);
+}
+
+/* The clock enters a slot above the lowest ring: what lies in it moves down. */
+static void enter_slot(struct qp_timers *timers, unsigned level, unsigned slot)
+{
+    struct qp_timer *timer = timers->slots[level][slot].first, *next;
+    timers->occupied[level] &= ~((uint64_t)1 << slot);
+    for (; timer; timer = next) {
+        next = timer->next;
+        if (next)
+            __builtin_prefetch(next->next);
+        wheel_insert(timers, timer);
+    }
+}
+
+int64_t qp_timers_next(struct qp_timers *timers)
+{
+    const struct qp_timer *timer;
+    unsigned level, slot;
+    if (timers->earliest_known)
+        return timers->earliest_ns;
+    if (!first_slot(timers, &level, &slot))
+        return QP_NEVER;
+    timer = timers->slots[level][slot].first;
+    timers->earliest_ns = timer->deadline_ns;
+    for (; timer && level; timer = timer->next)
+        if (timer->deadline_ns < timers->earliest_ns)
+            timers->earliest_ns = timer->deadline_ns;
+    timers->earliest_known = true;
+    return timers->earliest_ns;
+}
+
+/* ---- those that are due ---- */
 
 static void due_remove(struct qp_timers *timers, size_t place)
 {
@@ -105,24 +142,75 @@ static bool due_reserve(struct qp_runtime *runtime, struct qp_timers *timers)
     return true;
 }
 
+/* ---- registering and taking out ---- */
+
+static void put_in(struct qp_runtime *runtime, struct qp_timer *timer)
+{
+    struct qp_timers *timers = &runtime->timers;
+    wheel_insert(timers, timer);
+    if (timers->earliest_known && timer->deadline_ns < timers->earliest_ns)
+        timers->earliest_ns = timer->deadline_ns;
+}
+
 bool qp_timer_arm(struct qp_timer *timer, int64_t deadline_ns, struct qp_waker *waker)
 {
     struct qp_runtime *runtime = qp_thread.runtime;
-    struct qp_timers *timers = &runtime->timers;
     timer->deadline_ns = deadline_ns;
     timer->waker = waker;
+    timer->runtime = NULL;
     if (deadline_ns == QP_NEVER)
         return true;
-    if (runtime->env.choose && !due_reserve(runtime, timers))
+    if (runtime->env.choose && !due_reserve(runtime, &runtime->timers))
         return false;
     timer->runtime = runtime;
-    timer->order = timers->order++;
-    timer->child = timer->next = NULL;
     timer->place = 0;
-    set_root(timers, timers->root ? join(timers->root, timer) : timer);
-    timers->registered++;
+    put_in(runtime, timer);
+    runtime->timers.registered++;
     QP_EMIT(TIMER_ARMED, .fields = {(uint64_t)deadline_ns});
     return true;
+}
+
+/* Whether the time of each event counts, so that the clock is read for each. */
+static inline bool is_exact(const struct qp_runtime *runtime)
+{
+    return runtime->env.choose || QP_TRACING;
+}
+
+bool qp_timer_start(struct qp_timer *timer, int64_t duration_ns, struct qp_waker *waker)
+{
+    struct qp_runtime *runtime = qp_thread.runtime;
+    if (is_exact(runtime) || duration_ns > QP_NEVER / 2) {
+        int64_t now = runtime->env.now(runtime->env.context);
+        if (!qp_timers_waiting(&runtime->timers))
+            runtime->timers.elapsed_ns = now; /* nothing in the wheel hangs on it */
+        return qp_timer_arm(timer, duration_ns > QP_NEVER - now ? QP_NEVER : now + duration_ns, waker);
+    }
+    timer->deadline_ns = duration_ns;
+    timer->waker = waker;
+    timer->runtime = runtime;
+    timer->place = 0;
+    timer->level = FRESH;
+    list_append(&runtime->timers.fresh, timer);
+    runtime->timers.registered++;
+    return true;
+}
+
+void qp_timers_settle(struct qp_runtime *runtime)
+{
+    struct qp_timer *timer = runtime->timers.fresh.first, *next;
+    unsigned level, slot;
+    int64_t now;
+    if (!timer)
+        return;
+    now = runtime->env.now(runtime->env.context);
+    if (!first_slot(&runtime->timers, &level, &slot))
+        runtime->timers.elapsed_ns = now; /* nothing in the wheel hangs on it */
+    runtime->timers.fresh = (struct qp_timer_list){NULL, NULL};
+    for (; timer; timer = next) {
+        next = timer->next;
+        timer->deadline_ns += now;
+        put_in(runtime, timer);
+    }
 }
 
 static void taken_out(struct qp_timers *timers, struct qp_timer *timer)
@@ -140,19 +228,38 @@ void qp_timer_disarm(struct qp_timer *timer)
     if (timer->place)
         due_remove(timers, timer->place - 1);
     else
-        heap_remove(timers, timer);
+        wheel_remove(timers, timer);
     taken_out(timers, timer);
     QP_EMIT(TIMER_DROPPED, .fields = {(uint64_t)timer->deadline_ns});
 }
 
+bool qp_timer_is_over(struct qp_timer *timer)
+{
+    const struct qp_runtime *runtime = timer->runtime;
+    if (!runtime)
+        return timer->deadline_ns != QP_NEVER;
+    if (!is_exact(runtime) || runtime->env.now(runtime->env.context) < timer->deadline_ns)
+        return false;
+    qp_timer_disarm(timer);
+    return true;
+}
+
 struct qp_timer *qp_timers_pop(struct qp_timers *timers, int64_t now_ns)
 {
-    struct qp_timer *timer = timers->root;
-    if (!timer || timer->deadline_ns > now_ns)
-        return NULL;
-    heap_remove(timers, timer);
-    taken_out(timers, timer);
-    return timer;
+    struct qp_timer *timer;
+    unsigned level, slot;
+    while (first_slot(timers, &level, &slot) && slot_begin(timers, level, slot) <= now_ns) {
+        timers->elapsed_ns = slot_begin(timers, level, slot);
+        if (level) {
+            enter_slot(timers, level, slot);
+            continue;
+        }
+        timer = timers->slots[0][slot].first;
+        wheel_remove(timers, timer);
+        taken_out(timers, timer);
+        return timer;
+    }
+    return NULL;
 }
 
 /* Moves the due ones to the front of the array, so that it has room behind them. */
@@ -168,9 +275,11 @@ static void due_compact(struct qp_timers *timers)
 
 void qp_timers_collect(struct qp_timers *timers, int64_t now_ns)
 {
-    while (timers->root && timers->root->deadline_ns <= now_ns) {
-        struct qp_timer *timer = timers->root;
-        heap_remove(timers, timer);
+    struct qp_runtime *runtime = QP_CONTAINER(timers, struct qp_runtime, timers);
+    struct qp_timer *timer;
+    while ((timer = qp_timers_pop(timers, now_ns)) != NULL) {
+        timer->runtime = runtime; /* it stays registered */
+        timers->registered++;
         if (timers->end == timers->room)
             due_compact(timers);
         timers->due[timers->end++] = timer;

@@ -1,10 +1,20 @@
 /*
- * Deadlines: a pairing heap of timers that lie in their futures, and, where the environment chooses among those that
- * are due, the array of these.
+ * Deadlines: a hierarchical wheel of timers that lie in their futures, and, where the environment chooses among those
+ * that are due, the array of these.
  *
- * Invariants: the root is the earliest; equal deadlines are ordered by registration. A registered timer is either in
- * the heap (`place` 0, `link` set) or at due[place - 1]. `due` has room for every registered timer, so that collecting
- * them cannot fail. Registering and disarming the latest costs a few instructions and no memory.
+ * The wheel has LEVELS rings of 64 slots; a slot of ring n spans 64^n nanoseconds. A timer lies in the ring of the
+ * highest group of six bits in which its deadline differs from `elapsed_ns`, in the slot that this group names. When
+ * the clock enters a slot of a higher ring, its timers move to lower ones, in order: at the lowest each slot is one
+ * nanosecond.
+ *
+ * Invariants: `elapsed_ns` is not behind any deadline in the wheel, nor before the clock. All timers of one deadline
+ * lie in one slot, in the order of registration. `occupied` has a bit for each slot that holds something; the others
+ * are not initialised. `due` has room for every registered timer, so that collecting them cannot fail. Registering and
+ * disarming cost a few instructions and no memory, whatever the number of timers.
+ *
+ * Where nobody follows each event, the clock is not read when a wait begins: such timers are `fresh`, with a duration
+ * instead of a deadline, until the runtime looks at the clock the next time, between two steps. So they are never
+ * early, and late by no more than the clock is looked at late.
  */
 #ifndef SCHEDULER_TIMERS_H
 #define SCHEDULER_TIMERS_H
@@ -12,25 +22,41 @@
 #include <quipu/time.h>
 #include <stdbool.h>
 
-struct qp_timers {
-    struct qp_timer *root;
-    uint64_t order; /* of the next one registered */
-    size_t registered;
-    struct qp_timer **due;   /* NULL while nobody chooses */
-    size_t first, end, room; /* due[first] up to due[end - 1] are due */
+enum { QP_WHEEL_BITS = 6, QP_WHEEL_SLOTS = 1 << QP_WHEEL_BITS, QP_WHEEL_LEVELS = 11 };
+
+struct qp_timer_list {
+    struct qp_timer *first, *last;
 };
 
-/* The earliest deadline; QP_NEVER when there is none. */
-static inline int64_t qp_timers_next(const struct qp_timers *timers)
-{
-    return timers->root ? timers->root->deadline_ns : QP_NEVER;
-}
+struct qp_timers {
+    size_t registered;
+    int64_t elapsed_ns;
+    int64_t earliest_ns; /* of those in the wheel, while `earliest_known` */
+    bool earliest_known;
+    struct qp_timer_list fresh;
+    struct qp_timer **due;   /* NULL while nobody chooses */
+    size_t first, end, room; /* due[first] up to due[end - 1] are due */
+    uint64_t occupied[QP_WHEEL_LEVELS];
+    struct qp_timer_list slots[QP_WHEEL_LEVELS][QP_WHEEL_SLOTS]; /* last: not initialised */
+};
+
+/* Registers a wait of so long from now on. False: no memory. */
+bool qp_timer_start(struct qp_timer *timer, int64_t duration_ns, struct qp_waker *waker);
 
 /* Registers with the current runtime. QP_NEVER registers nothing and is fine. False: no memory. */
 bool qp_timer_arm(struct qp_timer *timer, int64_t deadline_ns, struct qp_waker *waker);
 
+/* Whether it fired, or its deadline has come all the same; it is out then. Of one that was started. */
+bool qp_timer_is_over(struct qp_timer *timer);
+
 /* Takes it out; nothing for one that is not registered. */
 void qp_timer_disarm(struct qp_timer *timer);
+
+/* Gives the fresh ones their deadlines. */
+void qp_timers_settle(struct qp_runtime *runtime);
+
+/* The earliest deadline; QP_NEVER when there is none. None is fresh. */
+int64_t qp_timers_next(struct qp_timers *timers);
 
 /* The earliest timer whose deadline has come, taken out; NULL when there is none. */
 struct qp_timer *qp_timers_pop(struct qp_timers *timers, int64_t now_ns);
@@ -41,6 +67,12 @@ void qp_timers_collect(struct qp_timers *timers, int64_t now_ns);
 static inline size_t qp_timers_due(const struct qp_timers *timers)
 {
     return timers->end - timers->first;
+}
+
+/* Whether any is registered that is not known as due. */
+static inline bool qp_timers_waiting(const struct qp_timers *timers)
+{
+    return timers->registered != qp_timers_due(timers);
 }
 
 /* The index-th of the due ones, taken out. */

@@ -763,19 +763,38 @@ enum { MODEL = 200 };
 struct model {
     struct qp_timer timers[MODEL];
     bool armed[MODEL];
+    uint64_t order[MODEL], next; /* in which they were registered */
 };
 
-/* The heap: whoever is earlier is above, and every link is right. Returns how many there are. */
-static size_t check_heap(struct qp_timer *timer, struct qp_timer **link)
+/* A slot: its timers are linked both ways, and lie where their deadlines say. Returns how many there are. */
+static size_t check_slot(const struct qp_timers *timers, unsigned level, unsigned slot)
+{
+    const struct qp_timer *timer, *before = NULL;
+    size_t count = 0;
+    for (timer = timers->slots[level][slot].first; timer; before = timer, timer = timer->next) {
+        uint64_t deadline = (uint64_t)timer->deadline_ns, above = deadline ^ (uint64_t)timers->elapsed_ns;
+        QP_ASSERT(timer->prev == before);
+        QP_ASSERT(timer->level == level && timer->slot == slot);
+        QP_ASSERT_EQ(deadline >> (level * QP_WHEEL_BITS) & (QP_WHEEL_SLOTS - 1), slot);
+        QP_ASSERT(above >> (level * QP_WHEEL_BITS) < QP_WHEEL_SLOTS);
+        QP_ASSERT(timer->deadline_ns >= timers->elapsed_ns);
+        count++;
+    }
+    QP_ASSERT(timers->slots[level][slot].last == before);
+    return count;
+}
+
+/* The wheel: what is marked as occupied is, and every link is right. Returns how many timers there are. */
+static size_t check_wheel(const struct qp_timers *timers)
 {
     size_t count = 0;
-    for (; timer; link = &timer->next, timer = timer->next) {
-        const struct qp_timer *child;
-        QP_ASSERT(timer->link == link);
-        for (child = timer->child; child; child = child->next)
-            QP_ASSERT(timer->deadline_ns < child->deadline_ns ||
-                      (timer->deadline_ns == child->deadline_ns && timer->order < child->order));
-        count += 1 + check_heap(timer->child, &timer->child);
+    unsigned level, slot;
+    for (level = 0; level < QP_WHEEL_LEVELS; level++) {
+        for (slot = 0; slot < QP_WHEEL_SLOTS; slot++) {
+            size_t here = timers->occupied[level] >> slot & 1 ? check_slot(timers, level, slot) : 0;
+            QP_ASSERT(!(timers->occupied[level] >> slot & 1) == !here);
+            count += here;
+        }
     }
     return count;
 }
@@ -787,9 +806,24 @@ static size_t model_first(const struct model *model)
     for (i = 0; i < MODEL; i++)
         if (model->armed[i] && (first == MODEL || model->timers[i].deadline_ns < model->timers[first].deadline_ns ||
                                 (model->timers[i].deadline_ns == model->timers[first].deadline_ns &&
-                                 model->timers[i].order < model->timers[first].order)))
+                                 model->order[i] < model->order[first])))
             first = i;
     return first;
+}
+
+/* Near and far: within a ring, across several, and, once in a while, at the other end of time. */
+static int64_t model_duration(void)
+{
+    switch (qp_random(8)) {
+    case 0:
+        return (int64_t)qp_random(5000);
+    case 1:
+        return (int64_t)qp_random((uint64_t)1 << 40);
+    case 2:
+        return QP_NEVER / 2 - (int64_t)qp_random(3);
+    default:
+        return (int64_t)qp_random(30);
+    }
 }
 
 static void model_arm(struct model *model, size_t i, struct qp_waker *waker, int64_t now)
@@ -799,8 +833,9 @@ static void model_arm(struct model *model, size_t i, struct qp_waker *waker, int
         QP_ASSERT(!model->timers[i].runtime);
         model->armed[i] = false;
     } else {
-        QP_ASSERT(qp_timer_arm(&model->timers[i], now + (int64_t)qp_random(30), waker));
+        QP_ASSERT(qp_timer_arm(&model->timers[i], now + model_duration(), waker));
         model->armed[i] = true;
+        model->order[i] = model->next++;
     }
 }
 
@@ -817,7 +852,7 @@ static void model_pop(struct model *model, struct qp_timers *timers, int64_t now
     model->armed[first] = false;
 }
 
-static void heap_and_model(void *arg)
+static void wheel_and_model(void *arg)
 {
     struct model *model = calloc(1, sizeof *model);
     struct qp_timers *timers = &qp_thread.runtime->timers;
@@ -830,25 +865,25 @@ static void heap_and_model(void *arg)
         if (qp_random(3))
             model_arm(model, qp_random(MODEL), &waker.waker, now);
         else
-            model_pop(model, timers, now += (int64_t)qp_random(3));
+            model_pop(model, timers, now += (int64_t)(qp_random(10) ? qp_random(3) : qp_random(3000)));
         for (armed = i = 0; i < MODEL; i++)
             armed += model->armed[i];
         QP_ASSERT_EQ(timers->registered, armed);
-        QP_ASSERT_EQ(check_heap(timers->root, &timers->root), armed);
+        QP_ASSERT_EQ(check_wheel(timers), armed);
         QP_ASSERT_EQ(qp_timers_next(timers), armed ? model->timers[model_first(model)].deadline_ns : QP_NEVER);
     }
     for (i = 0; i < MODEL; i++)
         qp_timer_disarm(&model->timers[i]); /* the second time it does nothing */
     for (i = 0; i < MODEL; i++)
         qp_timer_disarm(&model->timers[i]);
-    QP_ASSERT(!timers->root && timers->registered == 0);
+    QP_ASSERT(check_wheel(timers) == 0 && timers->registered == 0);
     free(model);
 }
 
-static void test_the_heap_against_a_sorted_model(void **state)
+static void test_the_wheel_against_a_sorted_model(void **state)
 {
     (void)state;
-    run_seeds(heap_and_model, NULL, 20);
+    run_seeds(wheel_and_model, NULL, 20);
 }
 
 /* The same with timers that are due, from which any may be taken, and any disarmed. */
@@ -884,11 +919,11 @@ static void due_and_model(void *arg)
         }
         QP_ASSERT_EQ(timers->registered, armed);
         QP_ASSERT_EQ(qp_timers_due(timers), due);
-        QP_ASSERT_EQ(check_heap(timers->root, &timers->root), armed - due);
+        QP_ASSERT_EQ(check_wheel(timers), armed - due);
     }
     for (i = 0; i < MODEL; i++)
         qp_timer_disarm(&model->timers[i]);
-    QP_ASSERT(!timers->root && timers->registered == 0 && qp_timers_due(timers) == 0);
+    QP_ASSERT(check_wheel(timers) == 0 && timers->registered == 0 && qp_timers_due(timers) == 0);
     free(model);
 }
 
@@ -1055,7 +1090,7 @@ int main(void)
         cmocka_unit_test(test_cancelling_timeout_join_detaches),
         cmocka_unit_test(test_timeout_join_of_an_empty_handle_is_misuse),
         cmocka_unit_test(test_each_allocation_may_fail),
-        cmocka_unit_test(test_the_heap_against_a_sorted_model),
+        cmocka_unit_test(test_the_wheel_against_a_sorted_model),
         cmocka_unit_test(test_due_timers_against_a_model),
         cmocka_unit_test(test_ten_thousand_timers),
         cmocka_unit_test(test_equal_deadlines_come_in_every_order),

@@ -31,13 +31,13 @@ static inline int64_t qp_milliseconds(int64_t milliseconds)
 /* The runtime's clock in nanoseconds since some start; in simulation virtual, from 0. Misuse outside a runtime. */
 int64_t qp_now(void);
 
-struct qp_timer { /* private: a place among the deadlines of a runtime */
-    int64_t deadline_ns;
-    uint64_t order;                        /* breaks ties between equal deadlines: registration order */
-    struct qp_timer *child, *next, **link; /* a pairing heap; `link` is what points to this one */
-    uint32_t place;                        /* among those that are due, from 1; 0: in the heap */
+struct qp_timer {        /* private: a place among the deadlines of a runtime */
+    int64_t deadline_ns; /* of a fresh one: the duration */
     struct qp_waker *waker;
     struct qp_runtime *runtime; /* NULL while it is not registered */
+    struct qp_timer *prev, *next;
+    uint32_t place;      /* among those that are due, from 1; 0: it is not one of them */
+    uint8_t level, slot; /* where it lies in the wheel */
 };
 
 struct qp_sleep_future { /* private */
