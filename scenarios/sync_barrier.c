@@ -100,7 +100,7 @@ static struct qp_handle spawn_arriving(struct participant *self, struct qp_barri
 QP_SCENARIO(barrier_last_does_not_wait,
             "the arrival that completes a generation goes on at once, before the others run")
 {
-    struct participant others[2];
+    struct participant others[2] = {0};
     struct qp_barrier *barrier = new_barrier(3);
     struct qp_handle handles[2];
     size_t slot;
@@ -116,7 +116,7 @@ QP_SCENARIO(barrier_last_does_not_wait,
 
 QP_SCENARIO(barrier_next_generation, "an arrival beyond the last is the first of the next generation")
 {
-    struct participant self[4];
+    struct participant self[4] = {0};
     struct qp_barrier *barrier = new_barrier(2);
     struct qp_handle handles[4];
     int i;
@@ -132,7 +132,7 @@ QP_SCENARIO(barrier_next_generation, "an arrival beyond the last is the first of
 QP_SCENARIO(barrier_withdrawn,
             "who is cancelled no longer counts, and the rest wait for others, who get the free slots")
 {
-    struct participant self[5];
+    struct participant self[5] = {0};
     struct qp_barrier *barrier = new_barrier(4);
     struct qp_handle handles[5];
     size_t slot;
@@ -159,7 +159,7 @@ QP_SCENARIO(barrier_withdrawn,
 QP_SCENARIO(barrier_released_and_cancelled,
             "who is cancelled when its generation was released has crossed all the same")
 {
-    struct participant self[4];
+    struct participant self[4] = {0};
     struct qp_barrier *barrier = new_barrier(2);
     struct qp_handle handles[4];
     int i;
@@ -214,7 +214,7 @@ QP_SCENARIO(barrier_cancelled_whenever,
             "timeouts tied with arrivals, and an abort at any time: the count is right at last")
 {
     struct meeting self = {.barrier = new_barrier(3), .participants = 3};
-    struct participant last[2];
+    struct participant last[2] = {0};
     struct qp_handle handles[4];
     int i;
     for (i = 0; i < 4; i++)
