@@ -151,7 +151,7 @@ static void finish(struct qp_coroutine *self)
     struct qp_stack *stack = self->stack;
     self->awaiting = NULL;
     qp_future_drop(awaiting);
-    if (!(self->future.stage & QP_COROUTINE_TASK))
+    if (!(self->future.stage & QP_COROUTINE_TASK) && !qp_scope_is_empty(&self->scope))
         qp_scope_release(&self->scope);
     qp_thread.ending = self->outer;
     qp_sanitizer_end(self);

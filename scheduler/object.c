@@ -124,7 +124,7 @@ void qp_scope_release(struct qp_scope *scope)
     bool dropping = qp_thread.dropping;
     qp_thread.scope = scope;
     qp_thread.dropping = true;
-    while (scope->end.prev != &scope->end) {
+    while (!qp_scope_is_empty(scope)) {
         struct qp_owned *last = QP_CONTAINER(scope->end.prev, struct qp_owned, link);
         qp_disown(last);
         last->ops->release(last);

@@ -22,6 +22,11 @@ static inline void qp_scope_init(struct qp_scope *scope)
     scope->end.prev = scope->end.next = &scope->end;
 }
 
+static inline bool qp_scope_is_empty(const struct qp_scope *scope)
+{
+    return scope->end.prev == &scope->end;
+}
+
 static inline void qp_owned_link(struct qp_owned *owned, struct qp_scope *scope)
 {
     struct qp_link *link = &owned->link, *last = scope->end.prev;

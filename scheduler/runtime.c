@@ -339,7 +339,9 @@ static bool advance(struct qp_runtime *runtime)
         if (QP_UNLIKELY(runtime->env.choices >> QP_CHOICE_SPURIOUS & 1))
             wake_for_nothing(runtime);
         runtime->free_until = free_until(runtime);
-        step(runtime);
+        do
+            step(runtime);
+        while (runtime->steps < runtime->free_until && qp_ready_count(&runtime->ready));
         return true;
     }
     return false;

@@ -471,23 +471,34 @@ static void end_event(const struct qp_task *task)
 /* Releases in the task's name all that it has. What it did before is skipped when it is called again. */
 static void release_all(struct qp_task *task)
 {
-    struct qp_thread before = qp_thread;
+    struct qp_task *before = qp_thread.task;
+    struct qp_coroutine *coroutine = qp_thread.coroutine;
+    struct qp_scope *outer = qp_thread.scope;
+    const struct qp_site *site = qp_thread.site;
     struct qp_task_extra *extra = qp_task_extra(task);
+    struct qp_future *future = qp_task_future(task);
+    struct qp_scope *scope = qp_task_scope(task);
     void (*drop)(void *arg) = extra ? extra->drop : NULL;
     qp_thread.task = task;
     qp_thread.coroutine = NULL;
     qp_thread.site = NULL;
-    qp_thread.scope = qp_task_scope(task);
-    qp_future_drop(qp_task_future(task));
-    qp_scope_release(qp_task_scope(task));
+    qp_thread.scope = scope;
+    if (future && future->state != QP_FUTURE_DONE)
+        qp_future_drop(future);
+    if (!qp_scope_is_empty(scope))
+        qp_scope_release(scope);
     if (drop) {
         extra->drop = NULL;
         drop(extra->arg);
     }
     if (task->status != QP_OK)
         result_drop(task);
-    end_event(task);
-    qp_thread = before;
+    if (QP_TRACING)
+        end_event(task);
+    qp_thread.task = before;
+    qp_thread.coroutine = coroutine;
+    qp_thread.scope = outer;
+    qp_thread.site = site;
 }
 
 void qp_task_end(struct qp_task *task, enum qp_status status)
@@ -497,6 +508,7 @@ void qp_task_end(struct qp_task *task, enum qp_status status)
         runtime->main_status = status; /* the others go first: they may use what it owns */
         runtime->main_message = runtime->panic_message;
         runtime->panic_message = NULL;
+        runtime->free_until = 0;
         return;
     }
     if (!(task->flags & QP_TASK_ENDING)) {
