@@ -5,6 +5,7 @@
  * order; an arm behind one that is ready is not polled in that pass; no arm outlives the race.
  * Cancelled at any moment: each arm that is not ready is dropped, in order; no on_win runs.
  */
+#include "scheduler/ops.h"
 #include "scheduler/poll.h"
 #include <quipu/race.h>
 
@@ -48,7 +49,7 @@ static struct qp_future *race_inner(const struct qp_future *future, size_t index
     return index < self->count ? self->arms[index].future : NULL;
 }
 
-static const struct qp_future_ops race_ops = {"race", race_poll, race_drop, NULL, race_inner};
+static const struct qp_future_ops race_ops = {qp_op_race, race_poll, race_drop, NULL, race_inner};
 
 struct qp_future *qp_race_init(struct qp_race_future *self, const struct qp_race_arm *arms, size_t count,
                                size_t *winner)

@@ -8,6 +8,7 @@
  * already. In each case what was waited for is dropped first, and for a join that means its handle.
  */
 #include "scheduler/misuse.h"
+#include "scheduler/ops.h"
 #include "scheduler/poll.h"
 #include "scheduler/runtime.h"
 #include <math.h>
@@ -63,7 +64,7 @@ static void sleep_drop(struct qp_future *future)
     qp_timer_disarm(&((struct qp_sleep_future *)future)->timer);
 }
 
-const struct qp_future_ops qp_sleep_ops = {"sleep", sleep_poll, sleep_drop, NULL, NULL};
+const struct qp_future_ops qp_sleep_ops = {qp_op_sleep, sleep_poll, sleep_drop, NULL, NULL};
 
 /* ---- timeout ---- */
 
@@ -99,7 +100,7 @@ static struct qp_future *timeout_inner(const struct qp_future *future, size_t in
     return index == 0 ? ((const struct qp_timeout_future *)future)->inner : NULL;
 }
 
-const struct qp_future_ops qp_timeout_ops = {"timeout", timeout_poll, timeout_drop, NULL, timeout_inner};
+const struct qp_future_ops qp_timeout_ops = {qp_op_timeout, timeout_poll, timeout_drop, NULL, timeout_inner};
 
 /* ---- timeout_join ---- */
 
@@ -133,7 +134,7 @@ static struct qp_future *timeout_join_inner(const struct qp_future *future, size
     return index == 0 ? &((struct qp_timeout_join_future *)(uintptr_t)future)->join.future : NULL;
 }
 
-static const struct qp_future_ops timeout_join_ops = {"timeout_join", timeout_join_poll, timeout_join_drop, NULL,
+static const struct qp_future_ops timeout_join_ops = {qp_op_timeout_join, timeout_join_poll, timeout_join_drop, NULL,
                                                       timeout_join_inner};
 
 struct qp_future *qp_timeout_join_init(struct qp_timeout_join_future *self, int64_t duration_ns,

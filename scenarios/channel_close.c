@@ -152,6 +152,7 @@ static void produce(void *arg)
     }
 }
 
+QP_ASSUMES_NO(channel_close_contended, QP_FAULT_YIELD)
 QP_SCENARIO(channel_close_contended,
             "consumers that close after each message are answered by whether another waits just then")
 {

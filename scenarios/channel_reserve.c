@@ -119,6 +119,7 @@ static void ask(void *arg)
         QP_ASSERT(strcmp(qp_error_message(), "channel send failed") == 0);
 }
 
+QP_ASSUMES_NO(channel_reserve_fifo, QP_FAULT_YIELD)
 QP_SCENARIO(channel_reserve_fifo, "reserves and sends are served in the one order in which they asked")
 {
     struct line self = {0};

@@ -101,6 +101,7 @@ static int receive(struct qp_receiver *rx)
     return value;
 }
 
+QP_ASSUMES_NO(channel_send_fifo, QP_FAULT_YIELD)
 QP_SCENARIO(channel_send_fifo, "capacity goes to waiting senders in the order in which they asked, late ones too")
 {
     struct line self = {0};
@@ -119,6 +120,7 @@ QP_SCENARIO(channel_send_fifo, "capacity goes to waiting senders in the order in
     QP_ASSERT_EQ(self.done, 5);
 }
 
+QP_ASSUMES_NO(channel_send_no_barging, QP_FAULT_YIELD)
 QP_SCENARIO(channel_send_no_barging, "a slot that is on its way to a waiting sender is nobody else's")
 {
     struct line self = {0};

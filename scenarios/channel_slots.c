@@ -132,6 +132,7 @@ static void consume(void *arg)
 
 QP_PARAM(channel_slots, capacity, 2)
 QP_PARAM(channel_slots, steps, 4)
+QP_ASSUMES_NO(channel_slots, QP_FAULT_YIELD)
 QP_SCENARIO(channel_slots, "free, reserved and buffered slots add up whatever happens, and at the end all are free")
 {
     struct books self = {.capacity = qp_param("capacity"), .steps = qp_param("steps")};

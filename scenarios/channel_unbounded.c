@@ -41,6 +41,7 @@ static void take_note(void *arg)
 }
 
 QP_PARAM(unbounded_send, messages, 100)
+QP_ASSUMES_NO(unbounded_send, QP_FAULT_YIELD)
 QP_SCENARIO(unbounded_send, "send never waits: a task that is ready does not run meanwhile; all arrive in order")
 {
     int64_t messages = qp_param("messages");
@@ -111,6 +112,7 @@ QP_SCENARIO(unbounded_producers,
 
 /* ---- reserving ---- */
 
+QP_ASSUMES_NO(unbounded_reserve, QP_FAULT_YIELD)
 QP_SCENARIO(unbounded_reserve, "permits come at once, as many as one likes; values stand in the order of the sends")
 {
     struct qp_sender *tx;

@@ -53,6 +53,7 @@ static void ask(void *arg)
 }
 
 QP_PARAM(mutex_fifo, tasks, 5)
+QP_ASSUMES_NO(mutex_fifo, QP_FAULT_YIELD)
 QP_SCENARIO(mutex_fifo, "the mutex goes to those who wait in the order in which they asked, one at a time")
 {
     struct line self = {.mutex = new_mutex(0)};

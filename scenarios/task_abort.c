@@ -218,7 +218,8 @@ QP_SCENARIO(task_abort_nested, "what an aborted task waits for is dropped first,
 {
     struct job inner = {.takes_ms = 40};
     struct nested self = {&inner, false};
-    struct qp_handle handle = qp_spawn(await_inner, &self);
+    struct qp_task_options options = {.name = "await_inner", .result = &qp_int}; /* which its job returns */
+    struct qp_handle handle = qp_spawn_with(await_inner, &self, &options);
     qp_await(qp_sleep_ms(5));
     qp_abort(&handle);
     QP_ASSERT_EQ(qp_await(qp_join(&handle, NULL)), QP_CANCELLED);

@@ -1,6 +1,7 @@
 /* Coroutines: see coroutine.h for the state and its invariants. */
 #include "scheduler/coroutine.h"
 #include "scheduler/context.h"
+#include "scheduler/inject.h"
 #include "scheduler/misuse.h"
 #include "scheduler/overflow.h"
 #include "scheduler/poll.h"
@@ -260,15 +261,24 @@ static inline __attribute__((always_inline)) enum qp_status poll_until_ready(str
     return status;
 }
 
-/* Where somebody listens, or the environment may do something to the task here. */
-static enum qp_status await_specially(struct qp_coroutine *self, struct qp_future *future)
+/* Where the environment may do something at an await: whether it is cancelled, or suspends, before its first poll. */
+static void before_first_poll(struct qp_coroutine *self)
 {
-    if (qp_thread.cancelling && qp_thread.task && qp_cancel_here(qp_thread.task, QP_MOMENT_BEFORE))
-        leave(self, false); /* before the first poll; it comes back only where something else let the task go on */
-    if (qp_thread.yielding && qp_thread.task && qp_runtime_choose(qp_thread.runtime, QP_CHOICE_YIELD, 2)) {
+    if (qp_inject_before(self))
+        do
+            leave(self, false);
+        while (self->future.stage & QP_COROUTINE_HELD);
+    if (qp_injects(QP_CHOICE_YIELD) && qp_runtime_choose(qp_thread.runtime, QP_CHOICE_YIELD, 2)) {
         qp_wake(self->waker);
         leave(self, false);
     }
+}
+
+/* Where somebody listens, or the environment may do something to the task here. */
+static enum qp_status await_specially(struct qp_coroutine *self, struct qp_future *future)
+{
+    if (QP_UNLIKELY(qp_thread.injecting) && qp_thread.task)
+        before_first_poll(self);
     return poll_until_ready(self, future, false);
 }
 

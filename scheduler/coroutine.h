@@ -13,7 +13,8 @@
 enum {
     QP_COROUTINE_TASK = 1, /* `stage`, a set of bits */
     QP_COROUTINE_RETURNED = 2,
-    QP_COROUTINE_UNWINDING = 4
+    QP_COROUTINE_UNWINDING = 4,
+    QP_COROUTINE_HELD = 8 /* suspended before a first poll, until a boundary around it cancels it */
 };
 
 extern const struct qp_future_ops qp_coroutine_ops;

@@ -1,6 +1,7 @@
 /* The runtime: see runtime.h for the state and its invariants. */
 #include "scheduler/runtime.h"
 #include "scheduler/coroutine.h"
+#include "scheduler/inject.h"
 #include "scheduler/misuse.h"
 #include "scheduler/step.h"
 #include "scheduler/value.h"
@@ -182,8 +183,7 @@ struct qp_runtime *qp_runtime_enter(struct qp_runtime *runtime)
     qp_thread.runtime = runtime;
     qp_thread.tracing = runtime && runtime->tracing.first ? &runtime->tracing : NULL;
     qp_thread.listening = qp_thread.tracing != NULL;
-    qp_thread.cancelling = runtime && qp_runtime_wants(runtime, QP_CHOICE_CANCEL);
-    qp_thread.yielding = runtime && qp_runtime_wants(runtime, QP_CHOICE_YIELD);
+    qp_thread.injecting = runtime ? qp_injected(runtime) : 0;
     return before;
 }
 
@@ -282,23 +282,13 @@ static bool turn_is_due(const struct qp_runtime *runtime)
     return runtime->steps >= runtime->next_turn || (runtime->blocking && qp_runtime_wants(runtime, QP_CHOICE_BLOCKING));
 }
 
-static bool is_suspended(const struct qp_task *task)
+void qp_runtime_pass(struct qp_runtime *runtime, int64_t deadline_ns)
 {
-    return task->style != QP_STYLE_BLOCKING &&
-           !(task->flags & (QP_TASK_QUEUED | QP_TASK_RUNNING | QP_TASK_ENDING | QP_TASK_ENDED));
-}
-
-/* One of those that wait may be polled without a cause. */
-static void wake_for_nothing(struct qp_runtime *runtime)
-{
-    struct qp_task *task;
-    uint32_t count = 0, chosen;
-    for (task = runtime->tasks.first; task; task = task->next)
-        count += is_suspended(task);
-    chosen = count ? qp_runtime_choose(runtime, QP_CHOICE_SPURIOUS, count + 1) : 0;
-    for (task = runtime->tasks.first; task && chosen; task = task->next)
-        if (is_suspended(task) && --chosen == 0)
-            qp_task_wake(task);
+    while (runtime->env.now(runtime->env.context) < deadline_ns) {
+        int64_t next_ns = qp_timers_next(&runtime->timers);
+        runtime->env.pass(runtime->env.context, next_ns < deadline_ns ? next_ns : deadline_ns);
+        look_at_the_clock(runtime);
+    }
 }
 
 uint32_t qp_step_choose(struct qp_runtime *runtime, uint32_t count)
@@ -310,7 +300,7 @@ uint32_t qp_step_choose(struct qp_runtime *runtime, uint32_t count)
 static uint64_t free_until(const struct qp_runtime *runtime)
 {
     uint64_t most = runtime->env.most_steps ? runtime->env.most_steps : UINT64_MAX;
-    if (qp_thread.cancelling || qp_timers_due(&runtime->timers) || qp_runtime_wants(runtime, QP_CHOICE_SPURIOUS) ||
+    if (qp_thread.injecting || qp_timers_due(&runtime->timers) ||
         (runtime->blocking && qp_runtime_wants(runtime, QP_CHOICE_BLOCKING)))
         return 0;
     return runtime->next_turn < most ? runtime->next_turn : most;
@@ -336,8 +326,8 @@ static bool advance(struct qp_runtime *runtime)
     if (QP_UNLIKELY(qp_timers_due(&runtime->timers)) && fire_one(runtime))
         return true;
     if (qp_ready_count(&runtime->ready)) {
-        if (QP_UNLIKELY(runtime->env.choices >> QP_CHOICE_SPURIOUS & 1))
-            wake_for_nothing(runtime);
+        if (QP_UNLIKELY(qp_thread.injecting) && qp_inject_between_steps(runtime))
+            return true;
         runtime->free_until = free_until(runtime);
         do
             step(runtime);

@@ -31,13 +31,14 @@ struct qp_runtime {
     struct qp_ready ready;
     struct qp_task_list tasks;
     struct qp_object_list objects;
-    uint32_t live;        /* tasks that have not ended */
-    uint32_t blocking;    /* pieces of blocking work that the environment has */
-    uint64_t steps;       /* made so far */
-    uint64_t free_until;  /* while `steps` is below, a task that suspends may go on with the next one by itself */
-    uint64_t next_turn;   /* how many steps there may be before the environment has its turn */
-    struct qp_task *next; /* chosen by a task that suspended, which could not go on with it; mostly NULL */
-    struct qp_task *main; /* NULL before and after the run */
+    uint32_t live;              /* tasks that have not ended */
+    uint32_t blocking;          /* pieces of blocking work that the environment has */
+    uint64_t steps;             /* made so far */
+    uint64_t free_until;        /* while `steps` is below, a task that suspends may go on with the next one by itself */
+    uint64_t next_turn;         /* how many steps there may be before the environment has its turn */
+    struct qp_task *next;       /* chosen by a task that suspended, which could not go on with it; mostly NULL */
+    struct qp_future *expiring; /* a boundary whose deadline is to come when the poll under way is over; mostly NULL */
+    struct qp_task *main;       /* NULL before and after the run */
     struct qp_handle main_handle; /* from qp_runtime_begin to qp_runtime_end */
     enum qp_status main_status;   /* QP_PENDING until main has ended */
     bool closing_down;            /* the run is over: nothing is polled any more */
@@ -104,8 +105,8 @@ static inline uint32_t qp_runtime_choose(struct qp_runtime *runtime, enum qp_cho
 /* The innermost await point at which a task waits; NULL: it has not begun. */
 const struct qp_site *qp_task_site(const struct qp_task *task);
 
-/* Asks whether the running task is cancelled at this moment; if so, asks for its abort. */
-bool qp_cancel_here(struct qp_task *task, enum qp_moment moment);
+/* Time passes up to a deadline, and stops at each before it, although tasks are ready. */
+void qp_runtime_pass(struct qp_runtime *runtime, int64_t deadline_ns);
 
 /* ---- waking ---- */
 

@@ -1,6 +1,7 @@
 /* Tasks: see task.h for the state and its invariants. */
 #include "scheduler/task.h"
 #include "scheduler/coroutine.h"
+#include "scheduler/inject.h"
 #include "scheduler/misuse.h"
 #include "scheduler/poll.h"
 #include "scheduler/step.h"
@@ -536,9 +537,9 @@ void qp_task_end(struct qp_task *task, enum qp_status status)
 /* What to do after a poll: the future's status, or a request for cancellation that came during it. */
 static void polled(struct qp_task *task, enum qp_status status)
 {
-    if (QP_UNLIKELY(qp_thread.cancelling) && status == QP_PENDING) {
-        task->flags &= (uint16_t)~QP_TASK_RUNNING;
-        qp_cancel_here(task, QP_MOMENT_PENDING);
+    if (QP_UNLIKELY(qp_thread.injecting) && status == QP_PENDING) {
+        qp_inject_suspended(task);
+        return;
     }
     if (status == QP_PENDING && !(task->flags & QP_TASK_ABORTED)) {
         qp_step_suspended(task);
@@ -551,25 +552,14 @@ static void polled(struct qp_task *task, enum qp_status status)
         qp_task_end(task, status == QP_NOMEM && task->style == QP_STYLE_COROUTINE ? QP_NOMEM : QP_OK);
 }
 
-bool qp_cancel_here(struct qp_task *task, enum qp_moment moment)
-{
-    const struct qp_runtime *runtime = task->runtime;
-    struct qp_choice choice = {QP_CHOICE_CANCEL, 2, runtime, moment, qp_task_site(task)};
-    if (task->flags & QP_TASK_ABORTED || !runtime->env.choose(runtime->env.context, &choice))
-        return false;
-    QP_EMIT(TASK_ABORTED, .fields = {task->id});
-    task->flags |= QP_TASK_ABORTED;
-    return true;
-}
-
 void qp_task_step(struct qp_task *task)
 {
     struct qp_future *future = qp_task_future(task);
     enum qp_status status;
     qp_step_enter(task);
     qp_thread.scope = &task->scope;
-    if (QP_UNLIKELY(qp_thread.cancelling))
-        qp_cancel_here(task, QP_MOMENT_WOKEN);
+    if (QP_UNLIKELY(qp_thread.injecting))
+        qp_inject_woken(task);
     if (QP_UNLIKELY(task->flags & QP_TASK_ABORTED)) {
         qp_task_end(task, QP_CANCELLED);
     } else {

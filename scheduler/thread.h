@@ -22,10 +22,9 @@ struct qp_thread {
     struct qp_tracing *tracing;  /* who listens to events; NULL: nobody */
     union {
         struct {
-            bool dropping;   /* in a drop function, where nobody may await or panic */
-            bool cancelling; /* the environment may cancel a task at any await */
-            bool yielding;   /* it may suspend one before any */
-            bool listening;  /* `tracing` is set */
+            bool dropping;      /* in a drop function, where nobody may await or panic */
+            bool listening;     /* `tracing` is set */
+            uint16_t injecting; /* bits of kinds of choices: what the environment may do at an await or a step */
         };
         uint32_t special; /* not 0: any of these */
     };

@@ -14,7 +14,7 @@
 #define EACH_BY_ITSELF 0
 #endif
 
-enum { UNIT = 16, LEAST_LARGER = 2048, LARGEST = LEAST_LARGER << (QP_ARENA_RANKS - 1), CHUNK = 4 * LARGEST };
+enum { UNIT = 16, CHUNK = 64 * 1024, SMALL = (QP_ARENA_SIZES - 1) * UNIT };
 
 struct qp_arena_chunk {
     struct qp_arena_chunk *next;
@@ -38,26 +38,12 @@ static void *cut(struct qp_arena *arena, size_t size)
     return memory;
 }
 
-/* The list of free blocks for a size, and the size of those in it. */
-static void **list_for(struct qp_arena *arena, size_t *size)
+static void *small(struct qp_arena *arena, size_t units)
 {
-    size_t units = *size ? (*size + UNIT - 1) / UNIT : 1, rank = 0;
-    if (units < QP_ARENA_SIZES) {
-        *size = units * UNIT;
-        return &arena->free[units];
-    }
-    while ((size_t)LEAST_LARGER << rank < *size)
-        rank++;
-    *size = (size_t)LEAST_LARGER << rank;
-    return &arena->larger[rank];
-}
-
-static void *take(struct qp_arena *arena, size_t size)
-{
-    void **list = list_for(arena, &size), *memory = *list;
+    void *memory = arena->free[units];
     if (!memory)
-        return cut(arena, size);
-    memcpy(list, memory, sizeof(void *));
+        return cut(arena, units * UNIT);
+    memcpy(&arena->free[units], memory, sizeof(void *));
     return memory;
 }
 
@@ -66,10 +52,10 @@ void *qp_arena_allocate(struct qp_arena *arena, size_t size)
     void *memory;
     if (++arena->allocations == arena->failing)
         return NULL;
-    if (EACH_BY_ITSELF || size > LARGEST)
+    if (EACH_BY_ITSELF || size > SMALL)
         memory = malloc(size ? size : 1);
     else
-        memory = take(arena, size);
+        memory = small(arena, size ? (size + UNIT - 1) / UNIT : 1);
     if (memory)
         arena->live += size;
     return memory;
@@ -77,15 +63,14 @@ void *qp_arena_allocate(struct qp_arena *arena, size_t size)
 
 void qp_arena_release(struct qp_arena *arena, void *memory, size_t size)
 {
-    void **list;
+    size_t units = size ? (size + UNIT - 1) / UNIT : 1;
     arena->live -= size;
-    if (EACH_BY_ITSELF || size > LARGEST) {
+    if (EACH_BY_ITSELF || size > SMALL) {
         free(memory);
         return;
     }
-    list = list_for(arena, &size);
-    memcpy(memory, list, sizeof(void *));
-    *list = memory;
+    memcpy(memory, &arena->free[units], sizeof(void *));
+    arena->free[units] = memory;
 }
 
 /* One chunk is kept, so that the next execution starts without the system. */
@@ -97,7 +82,6 @@ void qp_arena_reset(struct qp_arena *arena)
         free(chunk);
     }
     memset(arena->free, 0, sizeof arena->free);
-    memset(arena->larger, 0, sizeof arena->larger);
     arena->next = arena->chunks ? arena->chunks->bytes : NULL;
     arena->end = arena->chunks ? arena->chunks->bytes + CHUNK : NULL;
     arena->live = 0;

@@ -1,8 +1,8 @@
 /*
  * The memory of simulated executions: counted to the byte, fast, and empty again after each.
  *
- * Blocks are cut from chunks and kept in lists by size (those over 64 KiB are the system's); when an execution ends,
- * all is forgotten at once. Where a sanitizer watches, each block is the system's own, so that it sees every one.
+ * Small blocks are cut from chunks and kept in lists by size; when an execution ends, all is forgotten at once. Where a
+ * sanitizer watches, each block is the system's own, so that it sees every one.
  */
 #ifndef SIM_ARENA_H
 #define SIM_ARENA_H
@@ -10,11 +10,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { QP_ARENA_SIZES = 65, QP_ARENA_RANKS = 6 };
+enum { QP_ARENA_SIZES = 65 };
 
 struct qp_arena {
     void *free[QP_ARENA_SIZES];    /* by size in units of 16 bytes */
-    void *larger[QP_ARENA_RANKS];  /* beyond these: of 2 KiB, 4 KiB, up to 64 KiB */
     struct qp_arena_chunk *chunks; /* the first is being cut */
     char *next, *end;              /* what is left of it */
     size_t live;                   /* bytes that are out */

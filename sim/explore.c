@@ -43,6 +43,13 @@ static void end_strategies(struct qp_explorer *self)
     qp_portfolio_strategy_end(&self->portfolio);
 }
 
+static void inject_declared(struct qp_explorer *self, uint32_t faults)
+{
+    self->options.faults |= faults & ~(uint32_t)QP_FAULT_CANCEL;
+    if (faults & QP_FAULT_CANCEL)
+        self->options.cancel = QP_CANCEL_RANDOM;
+}
+
 bool qp_explorer_init(struct qp_explorer *self, const struct qp_scenario_run *run,
                       const struct qp_explore_options *options)
 {
@@ -52,7 +59,9 @@ bool qp_explorer_init(struct qp_explorer *self, const struct qp_scenario_run *ru
     self->checker = options->check ? qp_checker_create() : NULL;
     if (options->check && !self->checker)
         return false;
-    self->faults = options->faults | (options->cancel != QP_CANCEL_NONE ? 1u << QP_CHOICE_CANCEL : 0);
+    if (options->declared)
+        inject_declared(self, run->scenario->declared);
+    self->faults = self->options.faults | (self->options.cancel != QP_CANCEL_NONE ? QP_FAULT_CANCEL : 0);
     qp_sim_init(&self->sim);
     init_strategies(self);
     return true;
@@ -87,15 +96,18 @@ static struct qp_explore_point *find_point(struct qp_explore_tally *tally, const
     return point;
 }
 
-static void see(void *context, const struct qp_choice *choice, bool cancelled)
+static void see(void *context, const struct qp_choice *choice, uint32_t chosen)
 {
     struct qp_explorer *self = context;
     struct qp_explore_point *point;
     if (!self->tally)
         return;
     point = find_point(self->tally, choice->site);
-    point->seen[choice->moment]++;
-    point->cancelled[choice->moment] += cancelled;
+    for (uint32_t i = 1; i < choice->count; i++) {
+        const struct qp_cancellation *way = &choice->cancellations[i - 1];
+        point->ways[way->moment][way->boundary].seen++;
+        point->ways[way->moment][way->boundary].cancelled += i == chosen;
+    }
 }
 
 /* ---- executions ---- */
@@ -120,7 +132,7 @@ static bool execute(struct qp_explorer *self, const struct qp_explore_which *whi
     self->cancel.at = which->at;
     self->cancel.and_at = which->and_at;
     self->cancel.one_in = self->options.cancel == QP_CANCEL_RANDOM ? 16 : 0;
-    self->cancel.fault_one_in = 16;
+    self->cancel.faulty = true;
     self->cancel.seen = see;
     self->cancel.context = self;
     return qp_execute_watched(&self->sim, &self->run, &config, &watch, &self->result);

@@ -21,18 +21,24 @@ struct qp_explore_options {
     uint32_t depth;       /* of PCT */
     enum qp_explore_cancel cancel;
     uint32_t faults; /* bits of other kinds of choices that inject something */
+    bool declared;   /* inject also what the scenario declares that it bears */
     bool check;      /* hold each execution against the contracts */
 };
 
-/* Which execution: the case, and the moments of its cancellations, from 1; 0: none. */
+/* Which execution: the case, and the numbers of its cancellations (strategy.h); 0: none. */
 struct qp_explore_which {
     uint64_t number, at, and_at;
 };
 
-/* An await point, and how often it could have been cancelled and was, by moment. */
+/* How often a wait could have been cancelled at a moment by a boundary, and was. */
+struct qp_explore_ways {
+    uint64_t seen, cancelled;
+};
+
+/* An await point, and the ways in which it was cancelled. */
 struct qp_explore_point {
     const struct qp_site *site; /* NULL: before a task's first await */
-    uint64_t seen[QP_MOMENTS], cancelled[QP_MOMENTS];
+    struct qp_explore_ways ways[QP_MOMENTS][QP_BOUNDARIES];
 };
 
 struct qp_explore_tally {

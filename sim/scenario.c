@@ -2,7 +2,8 @@
  * Scenarios: see scenario.h.
  *
  * State: the registered scenarios and parameters, two lists kept in order of name while constructors add to them and
- * constant afterwards; and which run is under way on this thread.
+ * constant afterwards; what was declared of faults, which each scenario knows by then, whoever registered first; and
+ * which run is under way on this thread.
  */
 #include "sim/scenario.h"
 #include "scheduler/misuse.h"
@@ -11,11 +12,22 @@
 
 static struct qp_scenario *scenarios;
 static struct qp_scenario_param *params;
+static struct qp_scenario_faults *declarations;
 static _Thread_local struct qp_scenario_run *current;
+
+static void declare(struct qp_scenario *scenario, const struct qp_scenario_faults *faults)
+{
+    if (strcmp(scenario->name, faults->scenario) != 0)
+        return;
+    scenario->declared |= faults->bears;
+    scenario->not_assumed |= faults->assumes_no;
+}
 
 void qp_scenario_register(struct qp_scenario *scenario)
 {
     struct qp_scenario **link = &scenarios;
+    for (const struct qp_scenario_faults *faults = declarations; faults; faults = faults->next)
+        declare(scenario, faults);
     while (*link && strcmp((*link)->name, scenario->name) < 0)
         link = &(*link)->next;
     scenario->next = *link;
@@ -29,6 +41,20 @@ void qp_param_register(struct qp_scenario_param *param)
         link = &(*link)->next;
     param->next = *link;
     *link = param;
+}
+
+void qp_scenario_faults_register(struct qp_scenario_faults *faults)
+{
+    faults->next = declarations;
+    declarations = faults;
+    for (struct qp_scenario *scenario = scenarios; scenario; scenario = scenario->next)
+        declare(scenario, faults);
+}
+
+uint32_t qp_scenario_bears(const struct qp_scenario *scenario)
+{
+    const uint32_t usual = QP_FAULT_YIELD | QP_FAULT_SPURIOUS;
+    return (usual | scenario->declared) & ~scenario->not_assumed;
 }
 
 const struct qp_scenario *qp_scenario_first(void)
@@ -78,6 +104,10 @@ void qp_expect(enum qp_status outcome, const char *text)
     current->expected_text = text;
 }
 
+_Static_assert(QP_FAULT_YIELD == 1 << QP_CHOICE_YIELD && QP_FAULT_SPURIOUS == 1 << QP_CHOICE_SPURIOUS &&
+                   QP_FAULT_CANCEL == 1 << QP_CHOICE_CANCEL && QP_FAULT_CLOCK == 1 << QP_CHOICE_CLOCK,
+               "a fault is the bit of a kind of choice");
+
 static void body(void *arg)
 {
     ((struct qp_scenario_run *)arg)->scenario->body();
@@ -87,8 +117,10 @@ static void body(void *arg)
 static bool as_expected(const struct qp_scenario_run *run, struct qp_sim_result *result)
 {
     size_t length = strlen(result->report), room = sizeof result->report - length;
-    if (result->cancelled)
+    if (qp_scenario_is_excused(run, result))
         return result->outcome != QP_MISUSE || run->expected == QP_MISUSE;
+    if (result->outcome == QP_CANCELLED && result->injected & QP_FAULT_CANCEL)
+        return true; /* main itself */
     if (run->expected == QP_OK)
         return result->outcome == QP_OK;
     if (result->outcome == run->expected && strstr(result->report, run->expected_text))

@@ -18,9 +18,19 @@ struct qp_scenario_run {
     const char *expected_text;
 };
 
+/* The faults that a scenario bears, by what was declared. */
+uint32_t qp_scenario_bears(const struct qp_scenario *scenario);
+
+/* Whether something was injected that it does not bear: what it asserts, and how it ends, does not count. */
+static inline bool qp_scenario_is_excused(const struct qp_scenario_run *run, const struct qp_sim_result *result)
+{
+    return result->injected & ~(run ? qp_scenario_bears(run->scenario) : 0);
+}
+
 /*
- * Runs it. True when it kept its word: it ended as it expected to, with every byte given back; where a cancellation was
- * injected, in any way but misuse, with every byte given back. `result->report` says what it did not keep.
+ * Runs it. True when it kept its word: it ended as it expected to, with every byte given back; where something was
+ * injected that it does not bear, in any way but misuse, with every byte given back. `result->report` says what it did
+ * not keep.
  */
 bool qp_scenario_execute(struct qp_sim *sim, struct qp_scenario_run *run, const struct qp_sim_config *config,
                          struct qp_sim_result *result);

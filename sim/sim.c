@@ -34,7 +34,8 @@ static uint32_t choose(void *context, const struct qp_choice *choice)
     struct qp_strategy *strategy = sim->config->strategy;
     uint32_t chosen = strategy->ops->choose(strategy, choice);
     record(sim, chosen);
-    sim->cancelled += choice->kind == QP_CHOICE_CANCEL && chosen;
+    if (chosen && sim->config->faults >> choice->kind & 1)
+        sim->injected |= 1u << choice->kind;
     QP_EMIT(CHOICE, .fields = {choice->kind, choice->count, chosen});
     return chosen;
 }
@@ -156,6 +157,25 @@ static int64_t now(void *context)
     return ((struct qp_sim *)context)->now_ns;
 }
 
+static void set_clock(struct qp_sim *sim, int64_t to_ns)
+{
+    sim->now_ns = to_ns;
+    QP_EMIT(CLOCK_ADVANCED, .fields = {(uint64_t)to_ns});
+}
+
+/* Injected: time does not wait for those that are ready. It stops where blocking work is over. */
+static void pass(void *context, int64_t deadline_ns)
+{
+    struct qp_sim *sim = context;
+    const struct qp_work *work = sim->started;
+    while (work && work->ready_ns <= sim->now_ns)
+        work = work->next;
+    if (work && work->ready_ns < deadline_ns)
+        deadline_ns = work->ready_ns;
+    QP_EMIT(FAULT, .fields = {QP_CHOICE_CLOCK});
+    set_clock(sim, deadline_ns);
+}
+
 /* Nothing is ready: blocking work goes on first, and then the clock. */
 static bool park(void *context, struct qp_runtime *runtime, int64_t deadline_ns)
 {
@@ -172,8 +192,7 @@ static bool park(void *context, struct qp_runtime *runtime, int64_t deadline_ns)
         deadline_ns = sim->started->ready_ns;
     if (deadline_ns == QP_NEVER)
         return false;
-    sim->now_ns = deadline_ns;
-    QP_EMIT(CLOCK_ADVANCED, .fields = {(uint64_t)deadline_ns});
+    set_clock(sim, deadline_ns);
     return true;
 }
 
@@ -217,6 +236,7 @@ static struct qp_env environment(struct qp_sim *sim)
         .turn = turn,
         .turn_every = UINT32_MAX,
         .park = park,
+        .pass = pass,
         .submit = submit,
         .withdraw = withdraw,
         .finish = finish_all,
@@ -236,7 +256,7 @@ static void begin(struct qp_sim *sim, const struct qp_sim_config *config)
     sim->config = config;
     sim->now_ns = 0;
     sim->count = 0;
-    sim->cancelled = 0;
+    sim->injected = 0;
     sim->truncated = false;
     sim->queued = sim->queued_last = sim->started = NULL;
     sim->arena.failing = config->failing_allocation;
@@ -263,6 +283,6 @@ void qp_sim_run(struct qp_sim *sim, const struct qp_sim_config *config, qp_async
     result->choices = sim->choices;
     result->choice_count = sim->count;
     result->truncated = sim->truncated;
-    result->cancelled = sim->cancelled;
+    result->injected = sim->injected;
     qp_arena_reset(&sim->arena);
 }

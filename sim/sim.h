@@ -35,8 +35,8 @@ struct qp_sim_result {
     size_t leaked;           /* bytes not given back */
     const uint32_t *choices; /* borrowed until the next execution */
     size_t choice_count;
-    bool truncated;     /* there was no memory for all choices: the list is not the execution */
-    uint64_t cancelled; /* tasks that a choice cancelled: how it ends is then not the program's to say */
+    bool truncated;    /* there was no memory for all choices: the list is not the execution */
+    uint32_t injected; /* bits of the kinds in `faults` of which another than the first alternative was chosen */
     char report[4096];
 };
 
@@ -47,7 +47,7 @@ struct qp_sim {
     uint32_t *choices; /* those of this execution */
     size_t count, room;
     bool truncated;
-    uint64_t cancelled;
+    uint32_t injected;
     struct qp_work *queued, *queued_last; /* blocking work, in order of submission */
     struct qp_work *started;              /* by the time at which it is finished */
 };

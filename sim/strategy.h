@@ -128,17 +128,22 @@ struct qp_replay_strategy {
 void qp_replay_strategy_init(struct qp_replay_strategy *self, const uint32_t *choices, size_t count);
 
 /*
- * Another strategy's answers, but for cancellations: at the `at`-th moment at which a task could be cancelled, from 1
- * (0: none), at the `and_at`-th, or, where `one_in` is not 0, at each moment with that chance. Counts these moments.
+ * Another strategy's answers, but for what is injected. Cancellations: every way in which a wait could be cancelled,
+ * a moment with a boundary, has a number, from 1 in the order in which they are asked for; the `at`-th is done (0:
+ * none) and the `and_at`-th, or, where `one_in` is not 0, each with that chance. Other faults: each with a chance of
+ * its own.
  */
 struct qp_cancel_strategy {
     struct qp_strategy strategy;
     struct qp_strategy *inner; /* borrowed */
-    uint64_t at, and_at, moments;
+    uint64_t at, and_at;
+    uint64_t moments; /* how many there were in this execution */
     uint32_t one_in;
-    uint32_t fault_one_in;            /* the chance of each other fault (a yield, a poll without a cause); 0: never */
-    struct qp_random_strategy random; /* for `one_in` */
-    void (*seen)(void *context, const struct qp_choice *choice, bool cancelled); /* told of each moment; or NULL */
+    bool faulty;                       /* other faults happen: how likely each kind is, is drawn for each execution */
+    uint32_t chances[QP_CHOICE_KINDS]; /* of each kind of fault one in so many; 0: never */
+    struct qp_random_strategy random;  /* for both */
+    /* Told of each choice of a cancellation, and of what was chosen; or NULL. */
+    void (*seen)(void *context, const struct qp_choice *choice, uint32_t chosen);
     void *context;
 };
 void qp_cancel_strategy_init(struct qp_cancel_strategy *self, struct qp_strategy *inner, uint64_t at);

@@ -1,36 +1,60 @@
-/* Cancellations at given moments, or at random ones, on top of another strategy: see strategy.h for the state. */
+/* What is injected, at given moments or at random ones, on top of another strategy: see strategy.h for the state. */
 #include "sim/strategy.h"
+
+/* In each execution some kinds of faults are rare, some are not, and some do not happen (swarm testing). */
+static void draw_chances(struct qp_cancel_strategy *self)
+{
+    static const uint32_t chances[] = {0, 0, 4, 16, 16, 16, 64, 256};
+    for (int kind = 0; kind < QP_CHOICE_KINDS; kind++)
+        self->chances[kind] = chances[qp_random_draw(&self->random, sizeof chances / sizeof *chances)];
+}
 
 static void begin(struct qp_strategy *strategy, uint64_t seed)
 {
     struct qp_cancel_strategy *self = (struct qp_cancel_strategy *)strategy;
     self->moments = 0;
     self->random.strategy.ops->begin(&self->random.strategy, ~seed);
+    if (self->faulty)
+        draw_chances(self);
     self->inner->ops->begin(self->inner, seed);
 }
 
 /* Any but the first alternative is one. */
 static uint32_t fault(struct qp_cancel_strategy *self, const struct qp_choice *choice)
 {
-    if (!self->fault_one_in || qp_random_draw(&self->random, self->fault_one_in))
+    uint32_t one_in = self->faulty ? self->chances[choice->kind] : 0;
+    if (!one_in || qp_random_draw(&self->random, one_in))
         return 0;
     return 1 + (choice->count > 2 ? qp_random_draw(&self->random, choice->count - 1) : 0);
+}
+
+/* Which of the ways to cancel this wait is to be taken; 0: none. */
+static uint32_t cancellation(struct qp_cancel_strategy *self, const struct qp_choice *choice)
+{
+    uint64_t first = self->moments;
+    self->moments += choice->count - 1;
+    if (self->at > first && self->at <= self->moments)
+        return (uint32_t)(self->at - first);
+    if (self->and_at > first && self->and_at <= self->moments)
+        return (uint32_t)(self->and_at - first);
+    if (!self->one_in || qp_random_draw(&self->random, self->one_in))
+        return 0;
+    return 1 + qp_random_draw(&self->random, choice->count - 1);
 }
 
 static uint32_t choose(struct qp_strategy *strategy, const struct qp_choice *choice)
 {
     struct qp_cancel_strategy *self = (struct qp_cancel_strategy *)strategy;
-    bool cancelled;
-    if (choice->kind == QP_CHOICE_YIELD || choice->kind == QP_CHOICE_SPURIOUS)
+    uint32_t chosen;
+    if (choice->kind == QP_CHOICE_CANCEL) {
+        chosen = cancellation(self, choice);
+        if (self->seen)
+            self->seen(self->context, choice, chosen);
+        return chosen;
+    }
+    if (choice->kind == QP_CHOICE_YIELD || choice->kind == QP_CHOICE_SPURIOUS || choice->kind == QP_CHOICE_CLOCK)
         return fault(self, choice);
-    if (choice->kind != QP_CHOICE_CANCEL)
-        return self->inner->ops->choose(self->inner, choice);
-    self->moments++;
-    cancelled = self->moments == self->at || self->moments == self->and_at ||
-                (self->one_in && !qp_random_draw(&self->random, self->one_in));
-    if (self->seen)
-        self->seen(self->context, choice, cancelled);
-    return cancelled;
+    return self->inner->ops->choose(self->inner, choice);
 }
 
 static const struct qp_strategy_ops cancel_ops = {"cancel", begin, choose};

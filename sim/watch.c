@@ -35,7 +35,7 @@ static bool judge(const struct qp_scenario_run *run, const struct qp_watch *watc
 {
     if (!watch->checker)
         return kept;
-    qp_checker_expect(watch->checker, result->cancelled ? QP_DEADLOCK : run->expected);
+    qp_checker_expect(watch->checker, qp_scenario_is_excused(run, result) ? QP_DEADLOCK : run->expected);
     qp_checker_finish(watch->checker, true);
     return kept && !qp_checker_count(watch->checker);
 }

@@ -81,9 +81,9 @@ struct qp_trace_meta trace_meta(const struct qp_scenario_run *run, uint64_t seed
         .time_ns = result->time_ns,
         .steps = result->steps,
         .faults = faults,
-        .expected = result->cancelled ? QP_DEADLOCK
-                    : run             ? run->expected
-                                      : QP_OK,
+        .expected = qp_scenario_is_excused(run, result) ? QP_DEADLOCK
+                    : run                               ? run->expected
+                                                        : QP_OK,
     };
     return meta;
 }

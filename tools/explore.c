@@ -6,9 +6,11 @@
  * scenarios in turn; a failure counts when every block before it has come back, so that the result does not hang on who
  * was faster.
  */
+#include "tools/coverage.h"
 #include "tools/output.h"
 #include "tools/selection.h"
 #include "tools/workers.h"
+#include "traces/events.h"
 #include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -113,23 +115,6 @@ static void give_out(struct exploration *self)
 
 /* ---- taking them back ---- */
 
-static void add_points(struct qp_explore_tally *to, const struct qp_explore_tally *from)
-{
-    for (size_t i = 0; i < from->point_count; i++) {
-        size_t k = 0;
-        while (k < to->point_count && to->points[k].site != from->points[i].site)
-            k++;
-        if (k == QP_EXPLORE_POINTS)
-            continue;
-        if (k == to->point_count)
-            to->points[to->point_count++] = (struct qp_explore_point){.site = from->points[i].site};
-        for (size_t m = 0; m < QP_MOMENTS; m++) {
-            to->points[k].seen[m] += from->points[i].seen[m];
-            to->points[k].cancelled[m] += from->points[i].cancelled[m];
-        }
-    }
-}
-
 static void finish(struct exploration *self, struct target *target)
 {
     target->done = true;
@@ -157,7 +142,7 @@ static void take_back(struct exploration *self, const struct found *found)
     struct given *given = &target->blocks[index];
     given->executions = found->tally.executions;
     given->steps = found->tally.steps;
-    add_points(&target->tally, &found->tally);
+    coverage_add(&target->tally, &found->tally);
     self->executions += found->tally.executions; /* also those behind a failure, which nobody needs */
     self->steps += found->tally.steps;
     target->complete = found->complete;
@@ -194,35 +179,8 @@ static void say_failure(const struct exploration *self, const struct target *tar
                self->options.strategy, self->options.seed, failure->text ? failure->text : "");
 }
 
-static void say_points(const struct qp_explore_tally *tally)
-{
-    static const char *const moments[] = {"before its first poll", "pending", "woken"};
-    for (size_t i = 0; i < tally->point_count; i++) {
-        const struct qp_explore_point *point = &tally->points[i];
-        printf("    %s:%d %s:", point->site ? point->site->file : "a task's beginning",
-               point->site ? point->site->line : 0, point->site ? point->site->expr : "");
-        for (size_t m = 0; m < QP_MOMENTS; m++)
-            if (point->seen[m])
-                printf("  %s %" PRIu64 " of %" PRIu64, moments[m], point->cancelled[m], point->seen[m]);
-        putchar('\n');
-    }
-}
-
-static void count_points(const struct qp_explore_tally *tally, size_t *cancelled)
-{
-    *cancelled = 0;
-    for (size_t i = 0; i < tally->point_count; i++) {
-        uint64_t any = 0;
-        for (size_t m = 0; m < QP_MOMENTS; m++)
-            any += tally->points[i].cancelled[m];
-        *cancelled += any > 0;
-    }
-}
-
 static void say_target(const struct exploration *self, const struct target *target)
 {
-    size_t cancelled;
-    count_points(&target->tally, &cancelled);
     if (self->arguments->quiet && !target->failure)
         return;
     printf("%-38s %9" PRIu64 " executions  %s", target->run.scenario->name, target->tally.executions,
@@ -230,12 +188,12 @@ static void say_target(const struct exploration *self, const struct target *targ
     if (self->exhaustive && !target->failure)
         printf(" (%" PRIu64 " redundant, %" PRIu64 " blocked)", target->tally.redundant, target->tally.blocked);
     if (self->options.cancel != QP_CANCEL_NONE)
-        printf(", %zu of %zu await points cancelled", cancelled, target->tally.point_count);
+        printf(", %zu of %zu await points cancelled", coverage_cancelled(&target->tally), target->tally.point_count);
     putchar('\n');
     if (target->failure)
         say_failure(self, target);
     else if (self->arguments->name_count && self->options.cancel != QP_CANCEL_NONE)
-        say_points(&target->tally);
+        coverage_print(stdout, &target->tally, true);
 }
 
 static void say_progress(struct exploration *self)
@@ -259,8 +217,7 @@ static void say_progress(struct exploration *self)
 static bool add_target(const struct exploration *self, const struct target *target, cJSON *array)
 {
     cJSON *object = cJSON_CreateObject();
-    size_t cancelled;
-    count_points(&target->tally, &cancelled);
+    cJSON *coverage;
     if (!object || !cJSON_AddItemToArray(array, object))
         return false;
     if (target->failure && target->failure->text && !cJSON_AddStringToObject(object, "failure", target->failure->text))
@@ -273,8 +230,9 @@ static bool add_target(const struct exploration *self, const struct target *targ
            add_json_unsigned(object, "blocked", target->tally.blocked) &&
            add_json_unsigned(object, "steps", target->tally.steps) &&
            add_json_unsigned(object, "await_points", target->tally.point_count) &&
-           add_json_unsigned(object, "cancelled_points", cancelled) &&
-           add_json_unsigned(object, "failures", target->failure != NULL);
+           add_json_unsigned(object, "cancelled_points", coverage_cancelled(&target->tally)) &&
+           (coverage = cJSON_AddObjectToObject(object, "coverage")) != NULL &&
+           coverage_json(&target->tally, coverage) && add_json_unsigned(object, "failures", target->failure != NULL);
 }
 
 static int report_json(const struct exploration *self)
@@ -357,19 +315,30 @@ static bool parse_cancel(const char *text, enum qp_explore_cancel *cancel)
     return false;
 }
 
+/* The kind of choice that a word names; -1: none. Cancellations have an option of their own. */
+static int fault_named(const char *text, size_t length)
+{
+    for (int kind = 0; kind < QP_CHOICE_KINDS; kind++) {
+        const char *name = kind == QP_CHOICE_CANCEL ? NULL : qp_fault_name((uint64_t)kind);
+        if (name && strlen(name) == length && strncmp(text, name, length) == 0)
+            return kind;
+    }
+    return -1;
+}
+
 /* "yield,spurious" */
 static bool parse_faults(const char *text, uint32_t *faults)
 {
+    if (text && strcmp(text, "none") == 0)
+        return true;
     while (text && *text) {
         size_t length = strcspn(text, ",");
-        if (length == 5 && strncmp(text, "yield", length) == 0)
-            *faults |= 1u << QP_CHOICE_YIELD;
-        else if (length == 8 && strncmp(text, "spurious", length) == 0)
-            *faults |= 1u << QP_CHOICE_SPURIOUS;
-        else {
-            complain("--faults takes a list of yield and spurious, not '%s'", text);
+        int kind = fault_named(text, length);
+        if (kind < 0) {
+            complain("--faults takes none, or a list of yield, spurious and clock, not '%s'", text);
             return false;
         }
+        *faults |= 1u << kind;
         text += length + (text[length] == ',');
     }
     return true;
@@ -391,6 +360,7 @@ static bool options_make_sense(struct exploration *self)
     self->options = (struct qp_explore_options){.seed = arguments->first_seed,
                                                 .strategy = strategy,
                                                 .depth = arguments->depth ? (uint32_t)arguments->depth : 3,
+                                                .declared = !arguments->cancel_text && !arguments->faults,
                                                 .check = !arguments->no_check};
     self->runs = arguments->runs ? arguments->runs : arguments->seconds || self->exhaustive ? UINT64_MAX : USUAL_RUNS;
     return parse_cancel(arguments->cancel_text, &self->options.cancel) &&
@@ -473,7 +443,7 @@ const struct command explore_command = {
     "[--faults LIST] "
     "[--param NAME=VALUE] [--jobs N] [--out DIR] [--json FILE] [--junit FILE] [--no-check] [--quiet]",
     " --all --strategy:random|pct|pos|surw|portfolio|exhaustive --depth --seed --runs --time --exhaustive "
-    "--cancel:none|each|pairs|random --faults:spurious|yield|spurious,yield --param --jobs --out --json= "
+    "--cancel:none|each|pairs|random --faults:spurious|yield|clock|spurious,yield --param --jobs --out --json= "
     "--junit "
     "--no-check --quiet ",
     "Looks for an execution that fails. What it finds is made as small as it can be, and told: which contract or "
@@ -486,13 +456,13 @@ const struct command explore_command = {
     "  --runs N          cases of each scenario; 10000\n"
     "  --time SECONDS    until so much time has passed, for all of them together\n"
     "  --exhaustive      every schedule; with --runs at most so many executions\n"
-    "  --cancel MODE     none; each: every case again with a cancellation at each await in turn; pairs: with each "
-    "two;\n"
-    "                    random. A disturbed execution must give back what it holds and break no contract, but need "
-    "not\n"
-    "                    keep the scenario's own assertions\n"
+    "  --cancel MODE     none; each: every case again with each wait cancelled in turn, at each moment and by each\n"
+    "                    boundary around it; pairs: with each two; random. A disturbed execution must give back what\n"
+    "                    it holds and break no contract; the scenario's own assertions count where it bears that\n"
     "  --faults LIST     of: spurious, a task that waits is polled without a cause; yield, a task suspends before an\n"
-    "                    await. Each with a chance of one in sixteen wherever it could be\n"
+    "                    await; clock, time passes up to the next deadline although tasks are ready. How likely each\n"
+    "                    is, is drawn for each case. Without --faults and --cancel what a scenario declares that it\n"
+    "                    bears is injected; none: nothing is\n"
     "  --param NAME=VALUE  sets an integer parameter that the scenario declares; may be repeated\n"
     "  --jobs N          processes; one for each processor. One that crashes is a finding, and replaced\n"
     "  --out DIR         where the trace of a failure goes, as DIR/NAME.jsonl\n"

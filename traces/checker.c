@@ -85,7 +85,7 @@ void qp_checker_reset(struct qp_checker *c)
     c->call_object = NULL;
     c->call_value = NULL;
     c->expected = -1;
-    c->seq = c->steps = c->choice_index = c->last_choice_seq = 0;
+    c->seq = c->steps = c->choice_index = c->last_choice_seq = c->fault_seq = 0;
     c->deferred_depth = c->work_queued = c->work_due = c->fair = 0;
     c->choice_made = c->spurious = c->disordered = false;
     c->now_ns = INT64_MIN;
@@ -352,6 +352,9 @@ static void judge(struct qp_checker *c, const struct qp_event *e)
         break;
     case QP_EVENT_CHOICE:
         on_choice(c, e);
+        break;
+    case QP_EVENT_FAULT:
+        on_fault(c, e);
         break;
     case QP_EVENT_RUNTIME_CLOSING:
         on_closing(c, e);

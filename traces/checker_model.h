@@ -241,6 +241,7 @@ struct qp_checker {
     struct value *call_value;
     uint64_t seq, steps, choice_index, deferred_depth, work_queued, work_due, fair;
     uint64_t last_choice_seq;
+    uint64_t fault_seq; /* of the last event that injected something into the clock's way; 0: none */
     bool choice_made, spurious, disordered;
     int64_t now_ns;
     int64_t brief_ns; /* the time of events in brief */
@@ -403,6 +404,7 @@ struct task *task_of(struct qp_checker *c, uint64_t id, const struct qp_event *e
 void on_task(struct qp_checker *c, const struct qp_event *e);
 void on_blocking(struct qp_checker *c, const struct qp_event *e);
 void on_choice(struct qp_checker *c, const struct qp_event *e);
+void on_fault(struct qp_checker *c, const struct qp_event *e);
 void on_closing(struct qp_checker *c, const struct qp_event *e);
 void check_starved(struct qp_checker *c, struct task *task, const struct qp_event *e);
 void task_unreferenced(struct qp_checker *c, struct task *task);

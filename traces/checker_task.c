@@ -79,6 +79,8 @@ void on_choice(struct qp_checker *c, const struct qp_event *e)
         c->spurious = c->spurious || e->fields[2];
     } else if (e->fields[0] == CANCEL && e->fields[2]) {
         c->last_choice_seq = e->seq;
+        if (c->running && e->fields[2] > 1)
+            c->running->yielded = true; /* a boundary is to cancel it before its first poll */
     }
 }
 

@@ -56,7 +56,7 @@ size_t qp_events_compare(const struct qp_events *a, const struct qp_events *b)
 static const char *const choice_names[] = {
     [QP_CHOICE_TASK] = "task",         [QP_CHOICE_TIMER_FIRST] = "timer_first", [QP_CHOICE_TIMER] = "timer",
     [QP_CHOICE_BLOCKING] = "blocking", [QP_CHOICE_RANDOM] = "random",           [QP_CHOICE_YIELD] = "yield",
-    [QP_CHOICE_SPURIOUS] = "spurious", [QP_CHOICE_CANCEL] = "cancel",
+    [QP_CHOICE_SPURIOUS] = "spurious", [QP_CHOICE_CANCEL] = "cancel",           [QP_CHOICE_CLOCK] = "clock",
 };
 
 static const char *const reason_names[] = {
@@ -92,7 +92,7 @@ static const char *value_name(enum qp_event_kind kind, const char *field, uint64
 {
     if (strcmp(field, "status") == 0)
         return qp_outcome_name(value);
-    if (kind == QP_EVENT_CHOICE && strcmp(field, "kind") == 0)
+    if ((kind == QP_EVENT_CHOICE || kind == QP_EVENT_FAULT) && strcmp(field, "kind") == 0)
         return NAME_OF(choice_names, value);
     if (strcmp(field, "reason") == 0)
         return NAME_OF(reason_names, value);

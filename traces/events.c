@@ -4,6 +4,7 @@
  * The statuses are listed here once more because this folder reads traces of any runtime and links with none.
  */
 #include "traces/events.h"
+#include <quipu/env.h>
 #include <string.h>
 
 static const struct qp_event_info table[] = {
@@ -46,7 +47,12 @@ bool qp_event_has_text(enum qp_event_kind kind)
 
 const char *qp_fault_name(uint64_t kind)
 {
-    static const char *const names[] = {[5] = "yield", [6] = "spurious", [7] = "cancel"}; /* enum qp_choice_kind */
+    static const char *const names[] = {
+        [QP_CHOICE_YIELD] = "yield",
+        [QP_CHOICE_SPURIOUS] = "spurious",
+        [QP_CHOICE_CANCEL] = "cancel",
+        [QP_CHOICE_CLOCK] = "clock",
+    };
     return kind < sizeof names / sizeof *names ? names[kind] : NULL;
 }
 

@@ -27,24 +27,43 @@ enum qp_choice_kind {
     QP_CHOICE_RANDOM = 4,      /* the program's own draw */
     QP_CHOICE_YIELD = 5,       /* 1: the task suspends once before it polls what it awaits */
     QP_CHOICE_SPURIOUS = 6,    /* 1 and up: this one of the tasks that wait is polled without a cause; 0: none */
-    QP_CHOICE_CANCEL = 7,      /* 1: the running task is cancelled at this await point */
+    QP_CHOICE_CANCEL = 7,      /* 1 and up: the running task's wait is cancelled by this one of its boundaries */
+    QP_CHOICE_CLOCK = 8,       /* 1: time passes up to the next deadline, although tasks are ready */
     QP_CHOICE_KINDS
 };
 
-/* When a task is cancelled at an await point. */
+/* When a wait is cancelled at an await point. */
 enum qp_moment {
     QP_MOMENT_BEFORE,  /* before the awaited future's first poll */
     QP_MOMENT_PENDING, /* it waits, and suspends */
     QP_MOMENT_WOKEN,   /* it was woken and has not been polled */
+    QP_MOMENT_TIED,    /* the same, and the deadline of a boundary around it is over at the same instant */
     QP_MOMENTS
+};
+
+/* By what. */
+enum qp_boundary {
+    QP_BOUNDARY_ABORT,   /* of the task */
+    QP_BOUNDARY_TIMEOUT, /* a timeout around it expires: the clock is at its deadline when it is polled next */
+    QP_BOUNDARY_RACE,    /* a race around it is won by an arm that only waits for time */
+    QP_BOUNDARIES
+};
+
+enum { QP_BOUNDARIES_MOST = 15 }; /* around one await, the abort among them; those further inside are left alone */
+
+/* What one alternative of a QP_CHOICE_CANCEL does. */
+struct qp_cancellation {
+    enum qp_moment moment;
+    enum qp_boundary boundary;
 };
 
 struct qp_choice {
     enum qp_choice_kind kind;
     uint32_t count;                   /* of alternatives, at least 2; the answer is below it */
     const struct qp_runtime *runtime; /* NULL for a QP_CHOICE_RANDOM or QP_CHOICE_BLOCKING */
-    enum qp_moment moment;            /* of a QP_CHOICE_CANCEL */
+    enum qp_moment moment;            /* of a QP_CHOICE_CANCEL: when it is asked; never QP_MOMENT_TIED */
     const struct qp_site *site;       /* of a QP_CHOICE_CANCEL: the await point; NULL: before the task's first */
+    const struct qp_cancellation *cancellations; /* of a QP_CHOICE_CANCEL: of each alternative but 0; borrowed */
 };
 
 /* The index-th alternative of a QP_CHOICE_TASK: its task's number, and the object that it waits for (0: none). */
@@ -90,6 +109,9 @@ struct qp_env {
      * False: nothing can happen any more, a deadlock.
      */
     bool (*park)(void *context, struct qp_runtime *runtime, int64_t deadline_ns);
+
+    /* Where that is injected: time passes up to a deadline, or to where it stops before, although tasks are ready. */
+    void (*pass)(void *context, int64_t deadline_ns);
 
     /* Takes blocking work to run; gives back (true) what has not started; waits for all that has started. */
     void (*submit)(void *context, struct qp_runtime *runtime, struct qp_work *work);

@@ -89,7 +89,7 @@ static inline unsigned qp_event_parts(enum qp_event_kind kind)
         parts |= QP_EVENT_HAS_OP;
     if (kind == QP_EVENT_VALUE_QUEUED || kind == QP_EVENT_GRANT_HINT || kind == QP_EVENT_BARRIER_ARRIVED ||
         kind == QP_EVENT_BARRIER_WITHDRAWN || (kind >= QP_EVENT_TIMER_ARMED && kind <= QP_EVENT_TIMER_DROPPED) ||
-        kind == QP_EVENT_FAULT || kind == QP_EVENT_MESSAGE)
+        kind == QP_EVENT_MESSAGE)
         parts |= QP_EVENT_IS_NOTE;
     return parts;
 }

@@ -34,7 +34,22 @@ struct qp_scenario {
     const char *summary; /* one line */
     const char *file;
     void (*body)(void);
-    struct qp_scenario *next; /* private */
+    struct qp_scenario *next;       /* private */
+    unsigned declared, not_assumed; /* private: faults that it bears, and those that it does not */
+};
+
+/* What exploration may inject into a run. Bits; SPEC.md, section 5, says what each is. */
+enum qp_fault {
+    QP_FAULT_YIELD = 1 << 5,
+    QP_FAULT_SPURIOUS = 1 << 6,
+    QP_FAULT_CANCEL = 1 << 7,
+    QP_FAULT_CLOCK = 1 << 8
+};
+
+struct qp_scenario_faults { /* private */
+    const char *scenario;
+    unsigned bears, assumes_no;
+    struct qp_scenario_faults *next;
 };
 
 #if !defined(__GNUC__)
@@ -42,13 +57,13 @@ struct qp_scenario {
 #endif
 
 /* Registers the body that follows. */
-#define QP_SCENARIO(name_, summary_)                                                               \
-    static void name_##_body(void);                                                                \
-    static struct qp_scenario name_##_scenario = {#name_, summary_, __FILE__, name_##_body, NULL}; \
-    __attribute__((constructor)) static void name_##_register(void)                                \
-    {                                                                                              \
-        qp_scenario_register(&name_##_scenario);                                                   \
-    }                                                                                              \
+#define QP_SCENARIO(name_, summary_)                                                                     \
+    static void name_##_body(void);                                                                      \
+    static struct qp_scenario name_##_scenario = {#name_, summary_, __FILE__, name_##_body, NULL, 0, 0}; \
+    __attribute__((constructor)) static void name_##_register(void)                                      \
+    {                                                                                                    \
+        qp_scenario_register(&name_##_scenario);                                                         \
+    }                                                                                                    \
     static void name_##_body(void)
 
 /* Declares an integer parameter of a scenario, with its default; --param name=value sets another. */
@@ -57,6 +72,21 @@ struct qp_scenario {
     __attribute__((constructor)) static void scenario_##_##name_##_register(void)                       \
     {                                                                                                   \
         qp_param_register(&scenario_##_##name_##_param);                                                \
+    }
+
+/*
+ * Declares what a scenario bears, bits of enum qp_fault: what it asserts, and that it comes to an end, counts also in
+ * executions into which these were injected, and exploration injects them without being asked to. Or what it assumes
+ * not to happen: what it asserts does not count there. Contracts, leaks and misuse always count. Where nothing is
+ * declared a scenario bears polls without a cause and suspensions, which it may be asked to by --faults.
+ */
+#define QP_BEARS(scenario_, faults_) QP_DECLARE_FAULTS(scenario_, bears, (faults_), 0)
+#define QP_ASSUMES_NO(scenario_, faults_) QP_DECLARE_FAULTS(scenario_, assumes_no, 0, (faults_))
+#define QP_DECLARE_FAULTS(scenario_, what_, bears_, assumes_no_)                                                 \
+    static struct qp_scenario_faults scenario_##_##what_##_faults = {#scenario_, (bears_), (assumes_no_), NULL}; \
+    __attribute__((constructor)) static void scenario_##_##what_##_register_faults(void)                         \
+    {                                                                                                            \
+        qp_scenario_faults_register(&scenario_##_##what_##_faults);                                              \
     }
 
 /* Inside a scenario: the value of a parameter that it declares. Misuse for any other name. */
@@ -70,6 +100,7 @@ void qp_expect(enum qp_status outcome, const char *text);
 
 void qp_scenario_register(struct qp_scenario *scenario);
 void qp_param_register(struct qp_scenario_param *param);
+void qp_scenario_faults_register(struct qp_scenario_faults *faults);
 
 /* The registered scenarios and parameters, ordered by name; NULL-terminated by `next`. */
 const struct qp_scenario *qp_scenario_first(void);
