@@ -155,13 +155,13 @@ def cell(value, places):
 
 
 def show_head(titles):
-    print(f"{'':44}" + "".join(f"{title:>12}" for title in ["quipu", *titles]) + f"{'of Tokio':>10}{'of best':>9}  target")
+    print(f"{'':52}" + "".join(f"{title:>12}" for title in ["quipu", *titles]) + f"{'of Tokio':>10}{'of best':>9}  target")
 
 
 def show(name, row, titles):
     figures = "".join(f"{cell(row[title], 1):>12}" for title in ["quipu", *titles])
     verdict = {None: "", True: "reached: ", False: "not reached: "}[row["reached"]] + (row["target"] or "")
-    print(f"{name:44}{figures}{cell(row['of Tokio'], 2):>10}{cell(row['of best'], 2):>9}  {verdict}".rstrip(), flush=True)
+    print(f"{name:52}{figures}{cell(row['of Tokio'], 2):>10}{cell(row['of best'], 2):>9}  {verdict}".rstrip(), flush=True)
 
 
 def main():

@@ -157,7 +157,7 @@ static bool wanted(const struct options *options, const char *name)
 static void show(const char *name, const char *unit, struct summary summary, cJSON *json)
 {
     cJSON *row = json ? cJSON_AddObjectToObject(json, name) : NULL;
-    printf("%-42s %12.1f %12.1f  %s\n", name, summary.median, summary.minimum, unit);
+    printf("%-50s %12.1f %12.1f  %s\n", name, summary.median, summary.minimum, unit);
     fflush(stdout);
     if (!row)
         return;
@@ -194,7 +194,7 @@ static void run_all(const struct options *options, cJSON *json)
     const struct figure *const *figures;
     size_t i;
     if (!options->list && !options->exactly)
-        printf("%-42s %12s %12s\n", "", "median", "minimum");
+        printf("%-50s %12s %12s\n", "", "median", "minimum");
     for (benchmarks = all_benchmarks; *benchmarks; benchmarks++)
         for (i = 0; (*benchmarks)[i].name; i++)
             if (wanted(options, (*benchmarks)[i].name))

@@ -1,11 +1,11 @@
 /*
- * What a parked task costs in memory: each waits for a permit that never comes. Resident memory is what the kernel says
- * before and after, in a process that has done nothing else; mappings are counted the same way.
+ * What a parked task costs in memory: one that waits for nothing that the library keeps, and one that waits for a
+ * permit that never comes. Resident memory is what the kernel says before and after, in a process that has done nothing
+ * else; mappings are counted the same way.
  */
 #include "bench/runtime.h"
 #include "bench/tables.h"
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 enum { HUNDRED_THOUSAND = 100000, MILLION = 1000000 };
@@ -50,12 +50,27 @@ static double available_bytes(void)
 
 /* ---- the tasks ---- */
 
-struct waiter { /* a function without a stack that waits for a permit */
+struct parker { /* functions without a stack: one that nobody wakes, and one that waits for a permit */
+    struct qp_resumable base;
+    struct qp_yield_future never;
+};
+
+struct waiter {
     struct qp_resumable base;
     struct qp_acquire_future acquire;
     struct qp_semaphore *semaphore;
     struct qp_semaphore_permit permit;
 };
+
+static enum qp_status parker_poll(struct qp_future *future, struct qp_waker *waker)
+{
+    struct parker *self = (struct parker *)future;
+    enum qp_status status;
+    QP_BEGIN(&self->base);
+    QP_AWAIT(status, bench_future(&self->never, &bench_never_ops));
+    (void)status;
+    QP_END(QP_OK);
+}
 
 static enum qp_status waiter_poll(struct qp_future *future, struct qp_waker *waker)
 {
@@ -67,27 +82,39 @@ static enum qp_status waiter_poll(struct qp_future *future, struct qp_waker *wak
     QP_END(QP_OK);
 }
 
+static const struct qp_future_ops parker_ops = QP_RESUMABLE("parker", parker_poll);
 static const struct qp_future_ops waiter_ops = QP_RESUMABLE("waiter", waiter_poll);
+static const struct qp_task_options small = {.name = "small"};
 
-static void wait_for_permit(void *semaphore)
+static struct qp_handle spawn_parker(struct qp_semaphore *semaphore)
 {
-    struct qp_semaphore_permit permit;
-    qp_await(qp_acquire(semaphore, &permit));
+    struct parker parker;
+    (void)semaphore;
+    qp_resumable_init(&parker.base, &parker_ops);
+    return qp_spawn_future(&parker.base.future, sizeof parker, &small);
 }
 
-static struct qp_handle spawn_waiter(struct qp_semaphore *semaphore, bool with_stack)
+static struct qp_handle spawn_waiter(struct qp_semaphore *semaphore)
 {
-    static const struct qp_task_options options = {.name = "waiter"};
     struct waiter waiter = {.semaphore = semaphore};
-    if (with_stack)
-        return qp_spawn(wait_for_permit, semaphore);
     qp_resumable_init(&waiter.base, &waiter_ops);
-    return qp_spawn_future(&waiter.base.future, sizeof waiter, &options);
+    return qp_spawn_future(&waiter.base.future, sizeof waiter, &small);
+}
+
+static void park_for_ever(void *arg)
+{
+    (void)arg;
+    qp_await(bench_never());
+}
+
+static struct qp_handle spawn_coroutine(struct qp_semaphore *semaphore)
+{
+    return qp_spawn(park_for_ever, semaphore);
 }
 
 struct parked {
     size_t count;
-    bool with_stacks;
+    struct qp_handle (*spawn)(struct qp_semaphore *semaphore);
     double (*what)(void);
     double before, after;
 };
@@ -100,7 +127,7 @@ static void park_all(void *arg)
     qp_await(qp_yield());
     self->before = self->what();
     for (i = 0; i < self->count; i++) {
-        struct qp_handle handle = spawn_waiter(semaphore, self->with_stacks);
+        struct qp_handle handle = self->spawn(semaphore);
         if (!handle.task)
             bench_fail("out of memory");
         qp_handle_drop(&handle);
@@ -109,10 +136,10 @@ static void park_all(void *arg)
     self->after = self->what();
 }
 
-static double parked(size_t count, bool with_stacks, double (*what)(void))
+static double parked(size_t count, struct qp_handle (*spawn)(struct qp_semaphore *), double (*what)(void))
 {
-    struct parked self = {.count = count, .with_stacks = with_stacks, .what = what};
-    double needed = (double)count * (with_stacks ? 5500 : 600);
+    struct parked self = {.count = count, .spawn = spawn, .what = what};
+    double needed = (double)count * (spawn == spawn_coroutine ? 5500 : 600);
     if (available_bytes() < needed) {
         fprintf(stderr, "quipu-bench: %zu parked tasks need %.1f GB, which are not free here\n", count, needed / 1e9);
         return -1;
@@ -123,37 +150,43 @@ static double parked(size_t count, bool with_stacks, double (*what)(void))
 
 static double coroutines_hundred_thousand(void)
 {
-    return parked(HUNDRED_THOUSAND, true, resident_bytes) / HUNDRED_THOUSAND;
+    return parked(HUNDRED_THOUSAND, spawn_coroutine, resident_bytes) / HUNDRED_THOUSAND;
 }
 
 static double resumables_hundred_thousand(void)
 {
-    return parked(HUNDRED_THOUSAND, false, resident_bytes) / HUNDRED_THOUSAND;
+    return parked(HUNDRED_THOUSAND, spawn_parker, resident_bytes) / HUNDRED_THOUSAND;
+}
+
+static double waiters_hundred_thousand(void)
+{
+    return parked(HUNDRED_THOUSAND, spawn_waiter, resident_bytes) / HUNDRED_THOUSAND;
 }
 
 static double coroutines_million(void)
 {
-    return parked(MILLION, true, resident_bytes) / MILLION;
+    return parked(MILLION, spawn_coroutine, resident_bytes) / MILLION;
 }
 
 static double resumables_million(void)
 {
-    return parked(MILLION, false, resident_bytes) / MILLION;
+    return parked(MILLION, spawn_parker, resident_bytes) / MILLION;
 }
 
 static double mappings_hundred_thousand(void)
 {
-    return parked(HUNDRED_THOUSAND, true, mappings);
+    return parked(HUNDRED_THOUSAND, spawn_coroutine, mappings);
 }
 
 static double mappings_million(void)
 {
-    return parked(MILLION, true, mappings);
+    return parked(MILLION, spawn_coroutine, mappings);
 }
 
 const struct figure memory_figures[] = {
     {"memory of 100,000 parked tasks (coroutine)", "bytes per task", coroutines_hundred_thousand, true},
     {"memory of 100,000 parked tasks (resumable)", "bytes per task", resumables_hundred_thousand, true},
+    {"memory of 100,000 tasks at a semaphore (resumable)", "bytes per task", waiters_hundred_thousand, true},
     {"memory of 1,000,000 parked tasks (coroutine)", "bytes per task", coroutines_million, true},
     {"memory of 1,000,000 parked tasks (resumable)", "bytes per task", resumables_million, true},
     {"mappings for 100,000 parked coroutines", "mappings", mappings_hundred_thousand, true},

@@ -40,6 +40,7 @@ const NAMES: &[&str] = &[
     "timer registered and dropped, 10,000 live",
     "100,000 sleepers",
     "memory of 100,000 parked tasks",
+    "memory of 100,000 tasks at a semaphore",
     "memory of 1,000,000 parked tasks",
 ];
 
