@@ -67,24 +67,26 @@ uint64_t qp_value_number(void)
 
 /* ---- labels for sentences ---- */
 
-enum { LABELS = 5, LABEL_SIZE = 192 };
-
+/* In the runtime's memory, so that a thread's own stays small. Outside a runtime the next thing is the end. */
 static char *next_label(void)
 {
-    static _Thread_local char labels[LABELS][LABEL_SIZE];
-    static _Thread_local unsigned next;
-    return labels[next++ % LABELS];
+    static char labels[QP_LABELS][QP_LABEL_SIZE];
+    static uint32_t next;
+    struct qp_runtime *runtime = qp_thread.runtime;
+    if (runtime)
+        return runtime->labels[runtime->next_label++ % QP_LABELS];
+    return labels[next++ % QP_LABELS];
 }
 
 const char *qp_object_label(const struct qp_object *object)
 {
     char *label = next_label();
     if (object->name)
-        snprintf(label, LABEL_SIZE, "%s '%s'", object->kind->name, object->name);
+        snprintf(label, QP_LABEL_SIZE, "%s '%s'", object->kind->name, object->name);
     else if (object->id)
-        snprintf(label, LABEL_SIZE, "%s %" PRIu64, object->kind->name, object->id);
+        snprintf(label, QP_LABEL_SIZE, "%s %" PRIu64, object->kind->name, object->id);
     else
-        snprintf(label, LABEL_SIZE, "a %s", object->kind->name);
+        snprintf(label, QP_LABEL_SIZE, "a %s", object->kind->name);
     return label;
 }
 
@@ -93,11 +95,11 @@ const char *qp_task_label(uint64_t task)
     char *label = next_label();
     const struct qp_task *found = task && qp_thread.runtime ? qp_task_find(qp_thread.runtime, task) : NULL;
     if (found)
-        snprintf(label, LABEL_SIZE, "task %" PRIu64 " '%s'", task, qp_task_name_of(found));
+        snprintf(label, QP_LABEL_SIZE, "task %" PRIu64 " '%s'", task, qp_task_name_of(found));
     else if (task)
-        snprintf(label, LABEL_SIZE, "task %" PRIu64, task);
+        snprintf(label, QP_LABEL_SIZE, "task %" PRIu64, task);
     else
-        snprintf(label, LABEL_SIZE, "no task");
+        snprintf(label, QP_LABEL_SIZE, "no task");
     return label;
 }
 
@@ -112,7 +114,7 @@ const char *qp_site_label(const char *before, const struct qp_site *site)
     char *label = next_label();
     if (!site)
         return "";
-    snprintf(label, LABEL_SIZE, "%s%s:%d", before, site->file, site->line);
+    snprintf(label, QP_LABEL_SIZE, "%s%s:%d", before, site->file, site->line);
     return label;
 }
 

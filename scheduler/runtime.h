@@ -20,6 +20,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 
+enum { QP_LABELS = 5, QP_LABEL_SIZE = 192 };
 enum { QP_REPORT_SIZE = 4096, QP_JOIN_MESSAGE_SIZE = QP_MESSAGE_SIZE + 64 };
 
 struct qp_object_list {
@@ -48,6 +49,7 @@ struct qp_runtime {
     enum qp_status outcome;
     uint64_t next_task, next_object, next_value, next_hold, next_deferred;
     uint32_t next_future;
+    uint32_t next_label; /* the place of the next one below */
     struct qp_task_pool task_pool;
     struct qp_task_name *names; /* of the tasks that were renamed */
     char *panic_message;        /* of the task that panicked and has not ended; owned */
@@ -60,6 +62,7 @@ struct qp_runtime {
     char message[QP_JOIN_MESSAGE_SIZE]; /* and what a join had to say about it */
     size_t report_length;
     char report[QP_REPORT_SIZE];
+    char labels[QP_LABELS][QP_LABEL_SIZE]; /* the parties that sentences name: see misuse.h */
 };
 
 /*

@@ -12,6 +12,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 struct qp_barrier;
 
@@ -53,6 +54,7 @@ static inline struct qp_future *qp_barrier_wait_init(struct qp_barrier_future *s
     return qp_future_init(&self->future, &qp_barrier_ops);
 }
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

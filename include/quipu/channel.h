@@ -23,6 +23,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 struct qp_channel;
 struct qp_sender;
@@ -161,6 +162,7 @@ static inline struct qp_future *qp_recv_init(struct qp_recv_future *self, struct
     return qp_future_init(&self->future, &qp_recv_ops);
 }
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

@@ -18,6 +18,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 /* The numbers are part of the trace's format. */
 enum qp_promise {
@@ -45,6 +46,7 @@ struct qp_contract_future { /* private */
 struct qp_future *qp_contract_init(struct qp_contract_future *self, const struct qp_contract *contract,
                                    struct qp_future *future);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

@@ -14,6 +14,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 struct qp_runtime;
 struct qp_task;
@@ -139,6 +140,7 @@ struct qp_env {
     uint64_t most_steps;
 };
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

@@ -12,6 +12,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 /* Fields that an event has beside those common to all: at most this many numbers, and one text. */
 #define QP_EVENT_FIELDS 3
@@ -141,6 +142,7 @@ struct qp_event_info {
 /* The table's row for a kind; NULL for a number that is none. */
 const struct qp_event_info *qp_event_describe(enum qp_event_kind kind);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

@@ -25,6 +25,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 struct qp_waker;
 struct qp_future;
@@ -136,6 +137,7 @@ extern "C" {
 #define QP_SITE(text) (&(const struct qp_site){__FILE__, text, __LINE__})
 #endif
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

@@ -16,6 +16,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 /*
  * Executes a scenario of this program once: each choice takes one byte (four where there are more than 256
@@ -24,6 +25,7 @@ extern "C" {
  */
 void quipu_fuzz(const char *scenario, const uint8_t *data, size_t size);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

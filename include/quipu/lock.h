@@ -17,6 +17,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 /*
  * The right to a locked value. Held by value, and owned by the async function that got it; copies share one right.
@@ -142,6 +143,7 @@ static inline struct qp_future *qp_write_init(struct qp_rwlock_future *self, str
     return qp_future_init(&self->future, &qp_write_ops);
 }
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

@@ -15,6 +15,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 typedef int (*qp_main_fn)(int argc, char **argv);
 
@@ -27,6 +28,7 @@ typedef int (*qp_main_fn)(int argc, char **argv);
 /* Runs it, and returns the process's exit status: what it returned, 1 if it failed, 2 for bad input. */
 int qp_main_run(qp_main_fn function, int argc, char **argv);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

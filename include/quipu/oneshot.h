@@ -13,6 +13,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 struct qp_oneshot_sender;
 struct qp_oneshot_receiver;
@@ -62,6 +63,7 @@ static inline struct qp_future *qp_oneshot_recv_init(struct qp_oneshot_recv_futu
     return qp_future_init(&self->future, &qp_oneshot_recv_ops);
 }
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

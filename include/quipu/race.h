@@ -12,6 +12,7 @@
 #include <initializer_list>
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 /* One arm of a race: a future (borrowed until the race is over) and what to do when it wins. */
 struct qp_race_arm {
@@ -77,6 +78,7 @@ struct qp_join_all_future { /* private */
 struct qp_future *qp_join_all_init(struct qp_join_all_future *self, struct qp_future *const *futures,
                                    enum qp_status *statuses, size_t count);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 static inline struct qp_future *qp_race_list(struct qp_race_future *self,

@@ -14,6 +14,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 struct qp_real_options {
     qp_event_fn event; /* told of every event, on the runtime's thread; NULL: none are made */
@@ -29,6 +30,7 @@ struct qp_real_options {
 enum qp_status qp_real_run(qp_async_fn function, void *arg, const struct qp_real_options *options, char *report,
                            size_t size);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

@@ -31,6 +31,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 struct qp_resumable {
     struct qp_future future;
@@ -88,6 +89,7 @@ enum qp_status qp_resumable_again(struct qp_resumable *self, struct qp_waker *wa
     }                  \
     return (status)
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

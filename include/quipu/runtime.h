@@ -14,6 +14,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 struct qp_runtime;
 
@@ -84,6 +85,7 @@ static inline void qp_assert_equal(const struct qp_site *site, long long left, l
         qp_fail(site, "assertion failed: %s (%lld and %lld)", site->expr, left, right);
 }
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

@@ -22,6 +22,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 struct qp_scenario_param { /* private */
     const char *scenario, *name;
@@ -113,6 +114,7 @@ const struct qp_scenario_param *qp_param_first(void);
  */
 int quipu_main(int argc, char **argv);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

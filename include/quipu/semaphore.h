@@ -13,6 +13,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 struct qp_semaphore;
 
@@ -94,6 +95,7 @@ static inline struct qp_future *qp_acquire_init(struct qp_acquire_future *self, 
     return qp_future_init(&self->future, &qp_acquire_ops);
 }
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

@@ -11,6 +11,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 #if defined(__GNUC__)
 #define QP_MUST_CHECK __attribute__((warn_unused_result))
@@ -57,6 +58,7 @@ const char *qp_status_name(enum qp_status status);
 /* The status in words, "operation timed out". Never NULL. */
 const char *qp_status_text(enum qp_status status);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

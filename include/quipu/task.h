@@ -20,6 +20,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 typedef void (*qp_async_fn)(void *arg);
 
@@ -222,6 +223,7 @@ static inline struct qp_handle qp_spawn_blocking_named(void (*function)(void *ar
     return qp_spawn_blocking_with(function, arg, &options);
 }
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

@@ -15,6 +15,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 /* A duration or deadline that never comes. */
 #define QP_NEVER INT64_MAX
@@ -112,6 +113,7 @@ static inline struct qp_future *qp_timeout_init(struct qp_timeout_future *self, 
 struct qp_future *qp_timeout_join_init(struct qp_timeout_join_future *self, int64_t duration_ns,
                                        struct qp_handle *handle, void *result);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

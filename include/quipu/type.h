@@ -15,6 +15,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 struct qp_type {
     const char *name;
@@ -49,6 +50,7 @@ extern const struct qp_type qp_string;       /* const char *, not owned, printed
 extern const struct qp_type qp_owned_string; /* char * from malloc, freed when dropped, printed in full */
 extern const struct qp_type qp_nothing;      /* no bytes: a signal */
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

@@ -5,6 +5,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 #define QP_VERSION_MAJOR 0
 #define QP_VERSION_MINOR 1
@@ -18,6 +19,7 @@ extern "C" {
 /* The same, of the library that it runs with. */
 const char *qp_version(void);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif
