@@ -2,7 +2,8 @@
  * Barrier.
  *
  * State: how many have arrived in this generation, who of them waits, and the free slots as a stack, whose next is used
- * first. Invariants: fewer than n have arrived; the slots of those who wait and the free ones are 0..n-1.
+ * first. Invariants: fewer than n have arrived; the slots of those who wait and the free ones are 0..n-1, in this order
+ * unless somebody withdrew in this generation.
  *
  * Cancelled before the first poll: it never arrived. Waiting: it withdraws, its slot is the next to be used. Released
  * but not polled: it has crossed, and nothing changes.
@@ -18,11 +19,12 @@ enum stage { NEW, WAITING, RELEASED };
 
 struct qp_barrier {
     struct qp_object object;
-    struct qp_owned owned;
     size_t participants, arrived;
     size_t references; /* the owner, and each future that has arrived and is not done with */
-    size_t size;       /* of the whole block */
     struct qp_wait_queue waiters;
+    bool withdrawn; /* somebody, in this generation */
+    struct qp_owned owned;
+    size_t size;   /* of the whole block */
     size_t free[]; /* those from `arrived` on are free; the next is free[arrived] */
 };
 
@@ -41,10 +43,10 @@ static void describe(const struct qp_object *object, const struct qp_say *to)
 static const struct qp_object_kind barrier_kind = {"barrier", describe};
 static const struct qp_owned_ops barrier_ops = {"the barrier", NULL, owned_release, NULL};
 
-static void next_generation(struct qp_barrier *self)
+static void put_slots_in_order(struct qp_barrier *self)
 {
     size_t i;
-    self->arrived = 0;
+    self->withdrawn = false;
     for (i = 0; i < self->participants; i++)
         self->free[i] = i;
 }
@@ -64,18 +66,23 @@ struct qp_barrier *qp_barrier_create(const char *name, int64_t participants)
     self->participants = (size_t)count;
     self->references = 1;
     self->size = size;
+    self->arrived = 0;
     qp_wait_queue_init(&self->waiters);
-    next_generation(self);
+    put_slots_in_order(self);
     qp_own(&self->owned, &barrier_ops);
     return self;
 }
 
-static void unreference(struct qp_barrier *self)
+QP_COLD static void end(struct qp_barrier *self)
 {
-    if (--self->references)
-        return;
     qp_object_end(&self->object);
     qp_release(self->object.runtime, self, self->size);
+}
+
+static void unreference(struct qp_barrier *self)
+{
+    if (QP_UNLIKELY(--self->references == 0))
+        end(self);
 }
 
 void qp_barrier_drop(struct qp_barrier *self)
@@ -99,39 +106,50 @@ void qp_barrier_give(struct qp_barrier *self, const struct qp_handle *to)
 static void release_all(struct qp_barrier *self)
 {
     struct qp_wait *wait;
-    next_generation(self);
+    self->arrived = 0;
+    if (QP_UNLIKELY(self->withdrawn))
+        put_slots_in_order(self);
     while ((wait = qp_wait_queue_pop(&self->waiters)) != NULL) {
         QP_CONTAINER(wait, struct qp_barrier_future, wait)->future.stage = RELEASED;
-        QP_EMIT(GRANT_HINT, .object = self->object.id);
-        qp_wake(wait->waker);
+        qp_wait_granted(wait, &self->object);
     }
 }
 
-static void arrive(struct qp_barrier_future *future, struct qp_waker *waker)
+QP_COLD static void tell_arrived(const struct qp_barrier *self)
+{
+    QP_EMIT(BARRIER_ARRIVED, .object = self->object.id);
+}
+
+/* Whether that lets everybody cross. */
+static bool arrive(struct qp_barrier_future *future)
 {
     struct qp_barrier *self = future->barrier;
-    QP_EMIT(BARRIER_ARRIVED, .object = self->object.id);
+    if (QP_TRACING)
+        tell_arrived(self);
     self->references++;
     future->place = self->free[self->arrived++];
     if (self->arrived == self->participants) {
-        future->future.stage = RELEASED;
         release_all(self);
-        return;
+        return true;
     }
     future->future.stage = WAITING;
-    qp_wait_queue_push(&self->waiters, &future->wait, waker);
+    qp_wait_queue_push(&self->waiters, &future->wait, future->wait.waker);
+    return false;
+}
+
+QP_COLD static void tell_crossed(const struct qp_barrier_future *self)
+{
+    QP_EMIT(BARRIER_CROSSED, .object = self->barrier->object.id, .fields = {self->place});
 }
 
 static enum qp_status barrier_poll(struct qp_future *future, struct qp_waker *waker)
 {
     struct qp_barrier_future *self = (struct qp_barrier_future *)future;
-    if (future->stage == NEW)
-        arrive(self, waker);
-    if (future->stage == WAITING) {
-        self->wait.waker = waker;
+    self->wait.waker = waker;
+    if (future->stage == WAITING || (future->stage == NEW && !arrive(self)))
         return QP_PENDING;
-    }
-    QP_EMIT(BARRIER_CROSSED, .object = self->barrier->object.id, .fields = {self->place});
+    if (QP_TRACING)
+        tell_crossed(self);
     if (self->slot)
         *self->slot = self->place;
     unreference(self->barrier);
@@ -146,6 +164,7 @@ static void barrier_drop(struct qp_future *future)
     if (future->stage == WAITING) {
         qp_wait_remove(&self->wait);
         self->barrier->free[--self->barrier->arrived] = self->place;
+        self->barrier->withdrawn = true;
         QP_EMIT(BARRIER_WITHDRAWN, .object = self->barrier->object.id);
     }
     unreference(self->barrier);

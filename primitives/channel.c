@@ -1,13 +1,13 @@
 /*
  * Channels: bounded and unbounded, many senders, cloneable receivers.
  *
- * State: a ring of buffered values, each with its number before its bytes; how many slots are free and how many are
- * reserved (by permits, and by waiting sends and reserves that were granted one and have not run); the queues of those
- * who wait to send and to receive, and of those who waited to send, were granted or refused it, and have not run; how
- * many senders and receivers there are; whether it is closed.
- * Invariants: free + reserved + buffered = capacity. Somebody waits to send only while nothing is free. Only the first
- * of those who wait to receive may take, and it has been woken whenever it can.
- * The end: drained, nothing reserved, and closed or without senders. Whatever brings it about wakes the first receiver.
+ * State: a ring of slots, as many as the capacity (without a bound: as there are now); how many of them are buffered,
+ * and how many are reserved (by permits, and by waiting sends and reserves that were granted one and have not run); the
+ * queues of those who wait to send and to receive, and of those who waited to send, were granted or refused it, and
+ * have not run; how many senders and receivers there are; whether it is closed. Invariants: what is neither buffered
+ * nor reserved is free. Somebody waits to send only while nothing is free. Only the first of those who wait to receive
+ * may take, and it has been woken since it can: so a value behind another wakes nobody. The end: drained, nothing
+ * reserved, and closed or without senders. Whatever brings it about wakes the first receiver.
  *
  * Cancelled sends and reserves. Before the first poll: the value is dropped. Waiting: they leave the queue, likewise.
  * Granted but not polled: the slot is passed on, likewise. Refused but not polled: likewise, for nobody hears of it.
@@ -27,65 +27,87 @@
 enum stage { NEW, WAITING, GRANTED, REFUSED };
 
 struct qp_sender {
-    struct qp_owned owned;
     struct qp_channel *channel;
-    uint64_t id;
     size_t pending; /* sends and reserves on it that wait */
+    struct qp_owned owned;
+    uint64_t id;
 };
 
 struct qp_receiver {
-    struct qp_owned owned;
     struct qp_channel *channel;
-    uint64_t id;
     size_t pending; /* receives on it that wait */
+    struct qp_owned owned;
+    uint64_t id;
 };
 
 struct qp_channel {
     struct qp_object object;
-    const struct qp_type *type;
-    char *ring;
-    size_t room, first, buffered; /* slots of the ring; the first buffered; how many are */
-    size_t stride, offset;        /* of a slot; of the bytes in it, behind the value's number */
-    size_t free, reserved;
-    size_t senders, receivers;
-    size_t dropped;    /* values, ever */
-    size_t references; /* senders, receivers, permits, and who is at work on it */
+    size_t buffered, reserved;
+    size_t room;           /* slots of the ring */
+    char *in, *out;        /* the slot of the next value that enters, and of the first to leave */
+    char *ring, *end;      /* behind the last slot */
+    size_t stride, offset; /* of a slot; in it, of the value, before which stands its number; 0: it has none */
+    size_t size;           /* of a value */
     bool bounded, closed;
-    struct qp_wait_queue sending, settled, receiving;
+    struct qp_wait_queue receiving, sending, settled;
+    size_t senders, receivers;
+    size_t references; /* senders, receivers, permits, and who is at work on it */
+    size_t dropped;    /* values, ever */
+    const struct qp_type *type;
     struct qp_sender first_sender; /* the first of each lies here */
     struct qp_receiver first_receiver;
 };
 
 enum { UNBOUNDED_ROOM = 8 };
-static const size_t unbounded = SIZE_MAX / 4;
 
 /* ---- the ring ---- */
 
-static char *slot_at(const struct qp_channel *self, size_t index)
+static void set_ring(struct qp_channel *self, char *ring, size_t room)
 {
-    size_t place = self->first + index;
-    return self->ring + (place >= self->room ? place - self->room : place) * self->stride;
+    self->ring = self->in = self->out = ring;
+    self->end = ring + room * self->stride;
+    self->room = room;
 }
 
-/* Makes sure that `count` values fit. Only an unbounded channel ever has to grow. */
-static bool ensure_room(struct qp_channel *self, size_t count)
+static char *next_slot(const struct qp_channel *self, char *slot)
 {
-    struct qp_channel grown = *self;
-    size_t i;
-    if (count <= self->room)
-        return true;
-    grown.room = self->room * 2;
-    grown.first = 0;
-    if (grown.room > SIZE_MAX / 2 / self->stride ||
-        !(grown.ring = qp_allocate(self->object.runtime, grown.room * self->stride)))
-        return false;
-    for (i = 0; i < self->buffered; i++)
-        memcpy(slot_at(&grown, i), slot_at(self, i), self->stride);
-    qp_release(self->object.runtime, self->ring, self->room * self->stride);
-    self->ring = grown.ring;
-    self->room = grown.room;
-    self->first = 0;
-    return true;
+    slot += self->stride;
+    return slot == self->end ? self->ring : slot;
+}
+
+static size_t ring_size(const struct qp_channel *self)
+{
+    return (size_t)(self->end - self->ring);
+}
+
+/* Copies all slots, the first to leave first. */
+static void copy_slots(const struct qp_channel *self, char *to)
+{
+    size_t until_end = (size_t)(self->end - self->out);
+    memcpy(to, self->out, until_end);
+    memcpy(to + until_end, self->ring, ring_size(self) - until_end);
+}
+
+static bool has_slot(const struct qp_channel *self)
+{
+    return self->buffered + self->reserved < self->room;
+}
+
+/* All slots are in use: twice as many, where there is no bound. QP_FULL where there is one; QP_NOMEM. */
+static enum qp_status grow(struct qp_channel *self)
+{
+    size_t size = ring_size(self);
+    char *old = self->ring, *ring;
+    if (self->bounded)
+        return QP_FULL;
+    ring = size > SIZE_MAX / 4 ? NULL : qp_allocate(self->object.runtime, size * 2);
+    if (!ring)
+        return QP_NOMEM;
+    copy_slots(self, ring);
+    set_ring(self, ring, self->room * 2);
+    self->in = ring + self->buffered * self->stride;
+    qp_release(self->object.runtime, old, size);
+    return QP_OK;
 }
 
 /* ---- waking ---- */
@@ -108,21 +130,17 @@ static void settle(struct qp_channel *self, struct qp_wait *wait, enum stage sta
 {
     qp_wait_queue_push(&self->settled, wait, wait->waker);
     QP_CONTAINER(wait, struct qp_send_future, wait)->future.stage = (uint8_t)stage;
-    if (stage == GRANTED)
-        QP_EMIT(GRANT_HINT, .object = self->object.id);
-    qp_wake(wait->waker);
 }
 
 /* A slot is free: it goes to whoever waits first. */
 static void give_slot(struct qp_channel *self)
 {
     struct qp_wait *first = qp_wait_queue_pop(&self->sending);
-    if (!first) {
-        self->free++;
+    if (!first)
         return;
-    }
     self->reserved++;
     settle(self, first, GRANTED);
+    qp_wait_granted(first, &self->object);
 }
 
 /* A reserved slot is not used: passes it on, and sees whether that was the end. */
@@ -136,60 +154,90 @@ static void give_back_slot(struct qp_channel *self)
 static void refuse_senders(struct qp_channel *self)
 {
     struct qp_wait *wait;
-    while ((wait = qp_wait_queue_pop(&self->sending)) != NULL)
+    while ((wait = qp_wait_queue_pop(&self->sending)) != NULL) {
         settle(self, wait, REFUSED);
+        qp_wake(wait->waker);
+    }
 }
 
 /* ---- values enter and leave ---- */
 
-/* A value without bytes may have no address either. */
-static void move(const struct qp_type *type, void *to, const void *from)
+static uint64_t number_in(const struct qp_channel *self, const char *slot)
 {
-    if (type->size)
-        memcpy(to, from, type->size);
+    uint64_t id = 0;
+    if (self->offset)
+        memcpy(&id, slot, sizeof id);
+    return id;
+}
+
+/* The bytes of a large value. */
+QP_COLD static struct qp_channel *move_large(struct qp_channel *self, void *to, const void *from)
+{
+    memcpy(to, from, self->size);
+    return self;
+}
+
+QP_COLD static struct qp_channel *tell_queued(struct qp_channel *self, uint64_t id, uint64_t permit)
+{
+    QP_EMIT(VALUE_QUEUED, .object = self->object.id, .fields = {id, permit});
+    return self;
 }
 
 /* There is a slot for it: it is the caller's, neither free nor reserved. */
-static void enqueue(struct qp_channel *self, const void *value, uint64_t id, uint64_t permit)
+static inline void enqueue(struct qp_channel *self, const void *value, uint64_t id, uint64_t permit)
 {
-    char *slot = slot_at(self, self->buffered);
-    memcpy(slot, &id, sizeof id);
-    move(self->type, slot + self->offset, value);
-    self->buffered++;
-    QP_EMIT(VALUE_QUEUED, .object = self->object.id, .fields = {id, permit});
-    wake_receiver(self);
+    char *slot = self->in;
+    self->in = next_slot(self, slot);
+    if (self->offset)
+        memcpy(slot, &id, sizeof id);
+    if (!qp_value_move_small(self->size, slot + self->offset, value))
+        self = move_large(self, slot + self->offset, value);
+    if (QP_TRACING)
+        self = tell_queued(self, id, permit);
+    if (self->buffered++ == 0)
+        wake_receiver(self);
 }
 
-/* The first value leaves the ring; the slot is still the caller's to give. Its bytes stay where they are until then. */
-static char *dequeue(struct qp_channel *self, uint64_t *id)
+/* The first slot leaves the ring; it is still the caller's to give. Its bytes stay where they are until then. */
+static inline char *dequeue(struct qp_channel *self)
 {
-    char *slot = slot_at(self, 0);
-    memcpy(id, slot, sizeof *id);
-    self->first = self->first + 1 == self->room ? 0 : self->first + 1;
+    char *slot = self->out;
+    self->out = next_slot(self, slot);
     self->buffered--;
-    return slot + self->offset;
+    return slot;
 }
 
-static void take(struct qp_channel *self, void *value)
+QP_COLD static struct qp_channel *tell_received(struct qp_channel *self, const char *slot, const void *value)
 {
-    uint64_t id;
-    move(self->type, value, dequeue(self, &id));
-    if (QP_TRACING) {
-        char text[QP_PRINT_SIZE];
-        QP_EMIT(VALUE_RECEIVED, .object = self->object.id, .fields = {id}, .text = qp_print(self->type, value, text));
-    }
+    char text[QP_PRINT_SIZE];
+    QP_EMIT(VALUE_RECEIVED, .object = self->object.id, .fields = {number_in(self, slot)},
+            .text = qp_print(self->type, value, text));
+    return self;
+}
+
+static inline void take(struct qp_channel *self, void *value)
+{
+    char *slot = dequeue(self);
+    if (!qp_value_move_small(self->size, value, slot + self->offset))
+        self = move_large(self, value, slot + self->offset);
+    if (QP_TRACING)
+        self = tell_received(self, slot, value);
     give_slot(self);
 }
 
-static uint64_t value_given(const struct qp_channel *self, const void *value, const char *op, uint32_t future)
+QP_COLD static uint64_t tell_sent(const struct qp_channel *self, const void *value, const char *op, uint32_t future)
 {
     uint64_t id = qp_value_number();
-    if (QP_TRACING) {
-        char text[QP_PRINT_SIZE];
-        QP_EMIT(VALUE_SENT, .object = self->object.id, .future = future, .op = op, .fields = {id},
-                .text = qp_print(self->type, value, text));
-    }
+    char text[QP_PRINT_SIZE];
+    QP_EMIT(VALUE_SENT, .object = self->object.id, .future = future, .op = op, .fields = {id},
+            .text = qp_print(self->type, value, text));
     return id;
+}
+
+/* Somebody wants it sent. Its number. */
+static inline uint64_t value_given(const struct qp_channel *self, const void *value, const char *op)
+{
+    return QP_TRACING ? tell_sent(self, value, op, 0) : 0;
 }
 
 static void value_returned(const struct qp_channel *self, uint64_t id)
@@ -233,13 +281,17 @@ static void receiver_in_use(const struct qp_receiver *receiver)
 
 /* ---- making and ending one ---- */
 
+QP_COLD static void end(struct qp_channel *self)
+{
+    qp_object_end(&self->object);
+    qp_release(self->object.runtime, self->ring, ring_size(self));
+    qp_release(self->object.runtime, self, sizeof *self);
+}
+
 static void unreference(struct qp_channel *self)
 {
-    if (--self->references)
-        return;
-    qp_object_end(&self->object);
-    qp_release(self->object.runtime, self->ring, self->room * self->stride);
-    qp_release(self->object.runtime, self, sizeof *self);
+    if (QP_UNLIKELY(--self->references == 0))
+        end(self);
 }
 
 static void sender_release(struct qp_owned *owned)
@@ -266,7 +318,7 @@ static void describe(const struct qp_object *object, const struct qp_say *to)
 {
     const struct qp_channel *self = (const struct qp_channel *)object;
     if (self->bounded)
-        qp_say(to, ": %zu of %zu buffered", self->buffered, self->free + self->reserved + self->buffered);
+        qp_say(to, ": %zu of %zu buffered", self->buffered, self->room);
     else
         qp_say(to, ": %zu buffered", self->buffered);
     if (self->reserved)
@@ -314,24 +366,37 @@ static struct qp_receiver *add_receiver(struct qp_channel *self, struct qp_recei
     return receiver;
 }
 
+/* Makes the ring. Only where somebody may listen have values numbers, and then each stands before its value. */
+static bool make_ring(struct qp_channel *self, size_t room)
+{
+    const struct qp_runtime *runtime = self->object.runtime;
+    bool numbered = !runtime || runtime->tracing.first;
+    size_t align = numbered && self->type->align < sizeof(uint64_t) ? sizeof(uint64_t) : self->type->align;
+    size_t size = self->type->size ? self->type->size : 1;
+    char *ring;
+    self->offset = numbered ? align : 0;
+    self->stride = (self->offset + size + align - 1) / align * align;
+    if (room > SIZE_MAX / 2 / self->stride)
+        return false;
+    ring = qp_allocate(self->object.runtime, room * self->stride);
+    if (ring)
+        set_ring(self, ring, room);
+    return ring != NULL;
+}
+
 static enum qp_status create(const struct qp_type *type, size_t capacity, bool bounded, struct qp_sender **sender,
                              struct qp_receiver **receiver)
 {
     struct qp_runtime *runtime = qp_thread.runtime;
-    size_t align = type->align > sizeof(uint64_t) ? type->align : sizeof(uint64_t);
     struct qp_channel *self = qp_allocate(runtime, sizeof *self);
     if (!self)
         return QP_NOMEM;
     memset(self, 0, sizeof *self);
+    self->object.runtime = runtime;
     self->type = type;
+    self->size = type->size;
     self->bounded = bounded;
-    self->offset = align;
-    self->stride = (self->offset + type->size + align - 1) / align * align;
-    self->room = bounded ? capacity : UNBOUNDED_ROOM;
-    self->free = bounded ? capacity : unbounded;
-    if (self->room <= SIZE_MAX / 2 / self->stride)
-        self->ring = qp_allocate(runtime, self->room * self->stride);
-    if (!self->ring) {
+    if (!make_ring(self, bounded ? capacity : UNBOUNDED_ROOM)) {
         qp_release(runtime, self, sizeof *self);
         return QP_NOMEM;
     }
@@ -417,59 +482,69 @@ static void stop_waiting(struct qp_wait *wait, struct qp_sender *sender)
     sender->pending--;
 }
 
-/* A slot at once, where there is one. The invariant says that nobody waits then. */
-static bool slot_now(struct qp_channel *self)
-{
-    if (!self->free)
-        return false;
-    self->free--;
-    return true;
-}
-
-static enum qp_status send_refused(struct qp_send_future *self)
+QP_COLD static enum qp_status send_refused(const struct qp_send_future *self, enum qp_status status)
 {
     value_returned(self->sender->channel, self->value_id);
-    return QP_SEND_FAILED;
+    return status;
 }
 
-static enum qp_status send_first(struct qp_send_future *self, struct qp_waker *waker)
+/* Somebody wants its value sent, whether at its first poll or when it is dropped without one. */
+QP_COLD static struct qp_send_future *tell_send(struct qp_send_future *self)
+{
+    self->value_id = tell_sent(self->sender->channel, self->value, "send", self->future.id);
+    return self;
+}
+
+static enum qp_status send_now(struct qp_send_future *self)
+{
+    enqueue(self->sender->channel, self->value, self->value_id, 0);
+    return QP_OK;
+}
+
+static enum qp_status send_without_slot(struct qp_send_future *self)
+{
+    enum qp_status status = grow(self->sender->channel);
+    if (status == QP_OK)
+        return send_now(self);
+    if (status == QP_NOMEM)
+        return send_refused(self, QP_NOMEM);
+    wait_to_send(&self->future, &self->wait, self->sender, self->wait.waker);
+    return QP_PENDING;
+}
+
+static enum qp_status send_first(struct qp_send_future *self)
+{
+    const struct qp_channel *channel;
+    if (QP_TRACING)
+        self = tell_send(self);
+    channel = self->sender->channel;
+    if (QP_UNLIKELY(channel->closed))
+        return send_refused(self, QP_SEND_FAILED);
+    return has_slot(channel) ? send_now(self) : send_without_slot(self);
+}
+
+/* It waited, and has been granted a slot or refused one. */
+static enum qp_status send_settled(struct qp_send_future *self)
 {
     struct qp_channel *channel = self->sender->channel;
-    self->value_id = value_given(channel, self->value, "send", self->future.id);
-    if (channel->closed)
-        return send_refused(self);
-    if (!channel->bounded && !ensure_room(channel, channel->buffered + channel->reserved + 1)) {
-        value_returned(channel, self->value_id);
-        return QP_NOMEM;
+    stop_waiting(&self->wait, self->sender);
+    if (self->future.stage == REFUSED)
+        return send_refused(self, QP_SEND_FAILED);
+    if (channel->closed) {
+        give_back_slot(channel);
+        return send_refused(self, QP_SEND_FAILED);
     }
-    if (!slot_now(channel)) {
-        wait_to_send(&self->future, &self->wait, self->sender, waker);
-        return QP_PENDING;
-    }
-    enqueue(channel, self->value, self->value_id, 0);
-    return QP_OK;
+    channel->reserved--;
+    return send_now(self);
 }
 
 static enum qp_status send_poll(struct qp_future *future, struct qp_waker *waker)
 {
     struct qp_send_future *self = (struct qp_send_future *)future;
-    struct qp_channel *channel = self->sender->channel;
+    self->wait.waker = waker;
     if (future->stage == NEW)
-        return send_first(self, waker);
-    if (future->stage == WAITING) {
-        self->wait.waker = waker;
-        return QP_PENDING;
-    }
-    stop_waiting(&self->wait, self->sender);
-    if (future->stage == REFUSED)
-        return send_refused(self);
-    if (channel->closed) {
-        give_back_slot(channel);
-        return send_refused(self);
-    }
-    channel->reserved--;
-    enqueue(channel, self->value, self->value_id, 0);
-    return QP_OK;
+        return send_first(self);
+    return future->stage == WAITING ? QP_PENDING : send_settled(self);
 }
 
 /* A wait to send is cancelled. */
@@ -486,8 +561,8 @@ static void send_drop(struct qp_future *future)
 {
     struct qp_send_future *self = (struct qp_send_future *)future;
     struct qp_channel *channel = self->sender->channel;
-    if (future->stage == NEW)
-        self->value_id = value_given(channel, self->value, "send", self->future.id);
+    if (QP_TRACING && future->stage == NEW)
+        tell_send(self);
     leave_sending(future, &self->wait, self->sender);
     channel->dropped++;
     qp_value_drop(channel->type, self->value, channel->object.id, self->value_id, QP_DROP_CANCELLED);
@@ -498,27 +573,13 @@ static const struct qp_object *send_object(const struct qp_future *future)
     return &((const struct qp_send_future *)future)->sender->channel->object;
 }
 
-static const struct qp_future_ops send_ops = {"send", send_poll, send_drop, send_object, NULL};
-
-struct qp_future *qp_send_init(struct qp_send_future *self, struct qp_sender *sender, void *value)
-{
-    self->sender = sender;
-    self->value = value;
-    self->value_id = 0;
-    return qp_future_init(&self->future, &send_ops);
-}
+const struct qp_future_ops qp_send_ops = {"send", send_poll, send_drop, send_object, NULL};
 
 enum qp_status qp_try_send(struct qp_sender *sender, void *value)
 {
     struct qp_channel *self = sender->channel;
-    uint64_t id = value_given(self, value, "try_send", 0);
-    enum qp_status status = QP_OK;
-    if (self->closed)
-        status = QP_SEND_FAILED;
-    else if (!self->bounded && !ensure_room(self, self->buffered + self->reserved + 1))
-        status = QP_NOMEM;
-    else if (!slot_now(self))
-        status = QP_FULL;
+    uint64_t id = value_given(self, value, "try_send");
+    enum qp_status status = self->closed ? QP_SEND_FAILED : has_slot(self) ? QP_OK : grow(self);
     QP_EMIT(CALLED, .object = self->object.id, .op = "try_send", .fields = {(uint64_t)status, 1});
     if (status == QP_OK)
         enqueue(self, value, id, 0);
@@ -530,62 +591,59 @@ enum qp_status qp_try_send(struct qp_sender *sender, void *value)
 /* ---- reserve, and permits ---- */
 
 /* The hold is over; the slot is the caller's. */
-static void permit_over(struct qp_channel *self, struct qp_hold *hold)
+static struct qp_channel *permit_over(struct qp_hold *hold)
 {
-    qp_hold_released(hold);
+    struct qp_channel *self;
+    hold = qp_hold_released(hold);
+    self = (struct qp_channel *)hold->object;
     qp_hold_give_back(self->object.runtime, hold);
-}
-
-static void permit_unused(struct qp_hold *hold)
-{
-    struct qp_channel *self = (struct qp_channel *)hold->object;
-    permit_over(self, hold);
-    give_back_slot(self);
-    unreference(self);
+    return self;
 }
 
 static void permit_release(struct qp_owned *owned)
 {
-    permit_unused(QP_CONTAINER(owned, struct qp_hold, owned));
+    struct qp_channel *self = permit_over(qp_hold_of(owned));
+    give_back_slot(self);
+    unreference(self);
 }
 
-static const struct qp_object *permit_object(const struct qp_owned *owned)
-{
-    return QP_CONTAINER_CONST(owned, struct qp_hold, owned)->object;
-}
-
-static const struct qp_owned_ops permit_ops = {"a permit", NULL, permit_release, permit_object};
+static const struct qp_owned_ops permit_ops = {"a permit", NULL, permit_release, qp_hold_object};
 
 static enum qp_status reserved(struct qp_reserve_future *self)
 {
     struct qp_channel *channel = self->sender->channel;
+    uint64_t id;
     channel->references++;
-    qp_hold_acquired(self->hold, &channel->object, QP_HOLD_SLOT, 1, &permit_ops);
-    *self->permit = (struct qp_permit){self->hold, self->hold->id};
+    id = qp_hold_acquired(self->hold, &channel->object, QP_HOLD_SLOT, 1, &permit_ops);
+    *self->permit = (struct qp_permit){self->hold, id};
+    qp_hold_told(self->hold);
     return QP_OK;
 }
 
 static enum qp_status reserve_refused(struct qp_reserve_future *self, enum qp_status status)
 {
-    if (self->hold)
-        qp_hold_give_back(self->sender->channel->object.runtime, self->hold);
+    qp_hold_give_back(self->sender->channel->object.runtime, self->hold);
     return status;
 }
 
 static enum qp_status reserve_first(struct qp_reserve_future *self, struct qp_waker *waker)
 {
     struct qp_channel *channel = self->sender->channel;
+    enum qp_status status;
     if (channel->closed)
         return QP_SEND_FAILED;
     self->hold = qp_hold_take(channel->object.runtime);
-    if (!self->hold || (!channel->bounded && !ensure_room(channel, channel->buffered + channel->reserved + 1)))
-        return reserve_refused(self, QP_NOMEM);
-    if (!slot_now(channel)) {
-        wait_to_send(&self->future, &self->wait, self->sender, waker);
-        return QP_PENDING;
+    if (!self->hold)
+        return QP_NOMEM;
+    status = has_slot(channel) ? QP_OK : grow(channel);
+    if (status == QP_OK) {
+        channel->reserved++;
+        return reserved(self);
     }
-    channel->reserved++;
-    return reserved(self);
+    if (status == QP_NOMEM)
+        return reserve_refused(self, QP_NOMEM);
+    wait_to_send(&self->future, &self->wait, self->sender, waker);
+    return QP_PENDING;
 }
 
 static enum qp_status reserve_poll(struct qp_future *future, struct qp_waker *waker)
@@ -610,7 +668,7 @@ static void reserve_drop(struct qp_future *future)
 {
     struct qp_reserve_future *self = (struct qp_reserve_future *)future;
     leave_sending(future, &self->wait, self->sender);
-    if (self->hold)
+    if (future->stage != NEW)
         qp_hold_give_back(self->sender->channel->object.runtime, self->hold);
 }
 
@@ -619,7 +677,7 @@ static const struct qp_object *reserve_object(const struct qp_future *future)
     return &((const struct qp_reserve_future *)future)->sender->channel->object;
 }
 
-static const struct qp_future_ops reserve_ops = {"reserve", reserve_poll, reserve_drop, reserve_object, NULL};
+const struct qp_future_ops qp_reserve_ops = {"reserve", reserve_poll, reserve_drop, reserve_object, NULL};
 
 /* A waiter of either kind is looked at by the one's layout. */
 _Static_assert(offsetof(struct qp_send_future, wait) == offsetof(struct qp_reserve_future, wait) &&
@@ -627,22 +685,9 @@ _Static_assert(offsetof(struct qp_send_future, wait) == offsetof(struct qp_reser
                    offsetof(struct qp_send_future, future) == offsetof(struct qp_reserve_future, future),
                "send and reserve begin alike");
 
-struct qp_future *qp_reserve_init(struct qp_reserve_future *self, struct qp_sender *sender, struct qp_permit *permit)
-{
-    self->sender = sender;
-    self->permit = permit;
-    self->hold = NULL;
-    return qp_future_init(&self->future, &reserve_ops);
-}
-
-static struct qp_hold *held(const struct qp_permit *permit)
-{
-    return permit->hold && permit->id && permit->hold->id == permit->id ? permit->hold : NULL;
-}
-
 enum qp_status qp_permit_send(struct qp_permit *permit, void *value)
 {
-    struct qp_hold *hold = held(permit);
+    struct qp_hold *hold = qp_hold_named(permit->hold, permit->id);
     struct qp_channel *self;
     uint64_t id, number = permit->id;
     *permit = (struct qp_permit){NULL, 0};
@@ -651,15 +696,15 @@ enum qp_status qp_permit_send(struct qp_permit *permit, void *value)
         return QP_USED;
     }
     self = (struct qp_channel *)hold->object;
-    id = value_given(self, value, "permit_send", 0);
+    id = value_given(self, value, "permit_send");
     QP_EMIT(CALLED, .object = self->object.id, .op = "permit_send",
             .fields = {self->receivers ? QP_OK : QP_SEND_FAILED, 1, number});
     if (!self->receivers) {
         value_returned(self, id);
-        permit_unused(hold);
+        permit_release(&hold->owned);
         return QP_SEND_FAILED;
     }
-    permit_over(self, hold);
+    permit_over(hold);
     self->reserved--;
     enqueue(self, value, id, number);
     unreference(self);
@@ -668,10 +713,10 @@ enum qp_status qp_permit_send(struct qp_permit *permit, void *value)
 
 void qp_permit_drop(struct qp_permit *permit)
 {
-    struct qp_hold *hold = held(permit);
+    struct qp_hold *hold = qp_hold_named(permit->hold, permit->id);
     *permit = (struct qp_permit){NULL, 0};
     if (hold)
-        permit_unused(hold);
+        permit_release(&hold->owned);
 }
 
 void qp_permit_give(const struct qp_permit *permit, const struct qp_handle *to)
@@ -691,11 +736,9 @@ struct qp_receiver *qp_receiver_clone(struct qp_receiver *receiver)
 static void drop_buffered(struct qp_channel *self)
 {
     while (self->buffered) {
-        uint64_t id;
-        char *value = dequeue(self, &id);
+        char *slot = dequeue(self);
         self->dropped++;
-        qp_value_drop(self->type, value, self->object.id, id, QP_DROP_CHANNEL);
-        self->free++;
+        qp_value_drop(self->type, slot + self->offset, self->object.id, number_in(self, slot), QP_DROP_CHANNEL);
     }
 }
 
@@ -768,21 +811,30 @@ static enum qp_status receive(struct qp_recv_future *self)
     return status;
 }
 
+static enum qp_status recv_waiting(struct qp_recv_future *self)
+{
+    struct qp_channel *channel = self->receiver->channel;
+    const struct qp_wait *first = qp_wait_queue_first(&channel->receiving);
+    bool turn = self->future.stage == NEW ? !first : first == &self->wait;
+    if (turn && (channel->buffered || ended(channel)))
+        return receive(self);
+    if (self->future.stage == NEW) {
+        self->receiver->pending++;
+        qp_wait_queue_push(&channel->receiving, &self->wait, self->wait.waker);
+        self->future.stage = WAITING;
+    }
+    return QP_PENDING;
+}
+
 static enum qp_status recv_poll(struct qp_future *future, struct qp_waker *waker)
 {
     struct qp_recv_future *self = (struct qp_recv_future *)future;
     struct qp_channel *channel = self->receiver->channel;
-    struct qp_wait *first = qp_wait_queue_first(&channel->receiving);
-    bool turn = future->stage == NEW ? !first : first == &self->wait;
-    if (turn && (channel->buffered || ended(channel)))
-        return receive(self);
-    if (future->stage == NEW) {
-        self->receiver->pending++;
-        qp_wait_queue_push(&channel->receiving, &self->wait, waker);
-        future->stage = WAITING;
-    }
     self->wait.waker = waker;
-    return QP_PENDING;
+    if (future->stage != NEW || !channel->buffered || !qp_wait_queue_empty(&channel->receiving))
+        return recv_waiting(self);
+    take(channel, self->value); /* as receive() does, but there is nobody to leave and nobody behind */
+    return QP_OK;
 }
 
 static void recv_drop(struct qp_future *future)

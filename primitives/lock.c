@@ -1,8 +1,8 @@
 /*
  * Mutex and readers-writer lock, and the guard of both.
  *
- * A mutex's state: its hold (held while its number is not 0), the waiters, and `promised`: whether it was handed to a
- * waiter that has not run. Invariants: somebody waits only while it is held or promised; at most one of these is so.
+ * A mutex's state: the waiters, and `taken`: it is held, or was handed to a waiter that has not run (its hold's number
+ * says which). Invariant: somebody waits only while it is taken.
  * A readers-writer lock's: `readers`, holding or promised; `writer`, holding or promised; the waiters. Invariants:
  * never both; the first waiter could not be let in now; all readers before the first waiting writer are let in
  * together.
@@ -26,23 +26,23 @@ enum stage { NEW, WAITING, GRANTED };
 /*
  * What both locks have: the value, who owns the lock, and how many keep it alive. The hold of whoever has it alone is
  * taken from the pool when the lock is made: locking needs no memory, and a copy of a released guard can still be told
- * for what it is when the lock is gone.
+ * for what it is when the lock is gone. A future that queued has a reference, which becomes its guard's.
  */
 struct lock {
     struct qp_object object;
-    struct qp_owned owned;
+    struct qp_hold *hold; /* of a mutex, or of a writer */
+    struct qp_wait_queue waiters;
+    uint32_t references; /* the owner, each guard, each future that queued and is not ready */
+    void *value;
     const struct qp_type *type;
     uint64_t value_id;
-    size_t size;          /* of the whole block */
-    uint32_t references;  /* the owner, each guard, each future that queued */
-    struct qp_hold *hold; /* of a mutex, or of a writer */
-    void *value;
-    struct qp_wait_queue waiters;
+    size_t size; /* of the whole block */
+    struct qp_owned owned;
 };
 
 struct qp_mutex {
     struct lock lock;
-    bool promised;
+    bool taken;
 };
 
 struct qp_rwlock {
@@ -77,20 +77,26 @@ static void *create(size_t head, const struct qp_object_kind *kind, const char *
     lock->value = (char *)lock + offset;
     lock->value_id = qp_value_number();
     qp_wait_queue_init(&lock->waiters);
-    if (type->size)
-        memcpy(lock->value, value, type->size);
+    qp_value_move(type->size, lock->value, value);
     qp_value_emit_set(type, value, lock->object.id, lock->value_id);
     return lock;
 }
 
-static void unreference(struct lock *lock)
+QP_COLD static void end(struct lock *lock)
 {
-    if (--lock->references)
-        return;
     qp_value_drop(lock->type, lock->value, lock->object.id, lock->value_id, QP_DROP_OBJECT);
     qp_object_end(&lock->object);
     qp_hold_give_back(lock->object.runtime, lock->hold);
     qp_release(lock->object.runtime, lock, lock->size);
+}
+
+/* Whether that was the last reference, and the lock is no more. */
+static bool unreference(struct lock *lock)
+{
+    if (QP_LIKELY(--lock->references != 0))
+        return false;
+    end(lock);
+    return true;
 }
 
 static void queue(struct lock *lock, struct qp_future *future, struct qp_wait *wait, struct qp_waker *waker)
@@ -98,14 +104,6 @@ static void queue(struct lock *lock, struct qp_future *future, struct qp_wait *w
     lock->references++;
     qp_wait_queue_push(&lock->waiters, wait, waker);
     future->stage = WAITING;
-    future->count = 1;
-}
-
-/* The future is done with: gives back the reference that it has if it queued. */
-static void unqueue(struct lock *lock, const struct qp_future *future)
-{
-    if (future->count)
-        unreference(lock);
 }
 
 static void refuse_waiters(const struct lock *lock)
@@ -143,24 +141,24 @@ static void destroy(struct lock *lock)
     drop(lock);
 }
 
+QP_COLD QP_NORETURN static void locked_again(const struct lock *lock)
+{
+    qp_misuse("%s locked again by %s, which holds it%s", qp_object_label(&lock->object), qp_task_label(qp_task_id()),
+              qp_site_label(" since ", lock->hold->site));
+}
+
 static void refuse_relock(const struct lock *lock)
 {
     const struct qp_hold *hold = lock->hold;
     if (QP_UNLIKELY(hold->id && hold->scope && hold->scope == qp_thread.scope))
-        qp_misuse("%s locked again by %s, which holds it%s", qp_object_label(&lock->object),
-                  qp_task_label(qp_task_id()), qp_site_label(" since ", hold->site));
+        locked_again(lock);
 }
 
 /* ---- guards ---- */
 
-static struct qp_hold *held(const struct qp_guard *guard)
-{
-    return guard->hold && guard->id && guard->hold->id == guard->id ? guard->hold : NULL;
-}
-
 static struct lock *locked(const struct qp_guard *guard, const char *what)
 {
-    struct qp_hold *hold = held(guard);
+    struct qp_hold *hold = qp_hold_named(guard->hold, guard->id);
     if (QP_UNLIKELY(!hold))
         qp_misuse("%s of a guard that is empty or was released, by %s", what, qp_task_label(qp_task_id()));
     return (struct lock *)hold->object;
@@ -174,8 +172,7 @@ void *qp_guard_value(const struct qp_guard *guard)
 void qp_guard_get(const struct qp_guard *guard, void *value)
 {
     const struct lock *lock = locked(guard, "qp_guard_get");
-    if (lock->type->size)
-        memcpy(value, lock->value, lock->type->size);
+    qp_value_move(lock->type->size, value, lock->value);
 }
 
 static void exchange(char *left, char *right, size_t size)
@@ -198,68 +195,46 @@ void qp_guard_set(const struct qp_guard *guard, void *value)
     qp_value_emit_set(lock->type, value, lock->object.id, lock->value_id);
     exchange(lock->value, value, lock->type->size); /* before the drop, which may end the task */
     qp_value_drop(lock->type, value, lock->object.id, old, QP_DROP_REPLACED);
-    if (lock->type->size)
-        memcpy(value, lock->value, lock->type->size); /* what is moved leaves its bytes */
+    qp_value_move(lock->type->size, value, lock->value); /* what is moved leaves its bytes */
 }
 
-/* A mutex's guard is released. */
-static void mutex_release(struct qp_hold *hold)
+/* A guard is released. Who waits has a reference: where it was the last one, there is nobody to hand over to. */
+
+static void mutex_release(struct qp_owned *owned)
 {
-    struct qp_mutex *mutex = (struct qp_mutex *)hold->object;
-    qp_hold_released(hold);
-    mutex_pass_on(mutex);
-    unreference(&mutex->lock);
+    struct qp_mutex *mutex = (struct qp_mutex *)qp_hold_released(qp_hold_of(owned))->object;
+    if (!unreference(&mutex->lock))
+        mutex_pass_on(mutex);
 }
 
-static void write_release(struct qp_hold *hold)
+static void write_release(struct qp_owned *owned)
 {
-    struct qp_rwlock *lock = (struct qp_rwlock *)hold->object;
-    qp_hold_released(hold);
+    struct qp_rwlock *lock = (struct qp_rwlock *)qp_hold_released(qp_hold_of(owned))->object;
     lock->writer = false;
-    rwlock_let_in(lock);
-    unreference(&lock->lock);
+    if (!unreference(&lock->lock))
+        rwlock_let_in(lock);
 }
 
-static void read_release(struct qp_hold *hold)
+static void read_release(struct qp_owned *owned)
 {
+    struct qp_hold *hold = qp_hold_released(qp_hold_of(owned));
     struct qp_rwlock *lock = (struct qp_rwlock *)hold->object;
-    qp_hold_released(hold);
     qp_hold_give_back(lock->lock.object.runtime, hold);
     lock->readers--;
-    rwlock_let_in(lock);
-    unreference(&lock->lock);
+    if (!unreference(&lock->lock))
+        rwlock_let_in(lock);
 }
 
-static void release(struct qp_hold *hold)
-{
-    if (hold->style == QP_HOLD_LOCK)
-        mutex_release(hold);
-    else if (hold->style == QP_HOLD_WRITE)
-        write_release(hold);
-    else
-        read_release(hold);
-}
-
-static void guard_release(struct qp_owned *owned)
-{
-    release(QP_CONTAINER(owned, struct qp_hold, owned));
-}
-
-static const struct qp_object *guard_object(const struct qp_owned *owned)
-{
-    return QP_CONTAINER_CONST(owned, struct qp_hold, owned)->object;
-}
-
-static const struct qp_owned_ops mutex_guard_ops = {"the guard", NULL, guard_release, guard_object};
-static const struct qp_owned_ops read_guard_ops = {"a reader's guard", NULL, guard_release, guard_object};
-static const struct qp_owned_ops write_guard_ops = {"the writer's guard", NULL, guard_release, guard_object};
+static const struct qp_owned_ops mutex_guard_ops = {"the guard", NULL, mutex_release, qp_hold_object};
+static const struct qp_owned_ops read_guard_ops = {"a reader's guard", NULL, read_release, qp_hold_object};
+static const struct qp_owned_ops write_guard_ops = {"the writer's guard", NULL, write_release, qp_hold_object};
 
 void qp_unlock(struct qp_guard *guard)
 {
-    struct qp_hold *hold = held(guard);
+    struct qp_hold *hold = qp_hold_named(guard->hold, guard->id);
     *guard = (struct qp_guard){NULL, 0};
     if (hold)
-        release(hold);
+        hold->owned.ops->release(&hold->owned);
 }
 
 void qp_guard_give(const struct qp_guard *guard, const struct qp_handle *to)
@@ -267,13 +242,13 @@ void qp_guard_give(const struct qp_guard *guard, const struct qp_handle *to)
     qp_hold_given(guard->hold, guard->id, to, "a guard");
 }
 
-static void acquired(struct lock *lock, struct qp_hold *hold, enum qp_hold_style style, struct qp_guard *guard)
+/* The guard has a reference by now. */
+static inline void acquired(struct lock *lock, struct qp_hold *hold, enum qp_hold_style style,
+                            const struct qp_owned_ops *ops, struct qp_guard *guard)
 {
-    static const struct qp_owned_ops *const ops[] = {
-        [QP_HOLD_LOCK] = &mutex_guard_ops, [QP_HOLD_READ] = &read_guard_ops, [QP_HOLD_WRITE] = &write_guard_ops};
-    lock->references++;
-    qp_hold_acquired(hold, &lock->object, style, 1, ops[style]);
-    *guard = (struct qp_guard){hold, hold->id};
+    uint64_t id = qp_hold_acquired(hold, &lock->object, style, 1, ops);
+    *guard = (struct qp_guard){hold, id};
+    qp_hold_told(hold);
 }
 
 /* Of a lock that one has alone: `promised` where it was handed to somebody who has not run. */
@@ -297,7 +272,7 @@ static void mutex_owned_release(struct qp_owned *owned)
 static void describe_mutex(const struct qp_object *object, const struct qp_say *to)
 {
     const struct qp_mutex *self = (const struct qp_mutex *)object;
-    say_holder(&self->lock, self->promised, "held", to);
+    say_holder(&self->lock, self->taken, "held", to);
     qp_say_waiters(to, "waiting to lock", &self->lock.waiters);
 }
 
@@ -309,7 +284,7 @@ struct qp_mutex *qp_mutex_create(const char *name, const struct qp_type *type, c
     struct qp_mutex *mutex = create(sizeof *mutex, &mutex_kind, name, type, value);
     if (!mutex)
         return NULL;
-    mutex->promised = false;
+    mutex->taken = false;
     qp_own(&mutex->lock.owned, &mutex_ops);
     return mutex;
 }
@@ -331,49 +306,57 @@ void qp_mutex_give(struct qp_mutex *mutex, const struct qp_handle *to)
     qp_owned_give(&mutex->lock.owned, to, "a mutex");
 }
 
-/* It is free: hands it to the first waiter. */
+/* Nobody has it any more: hands it to the first waiter. */
 static void mutex_pass_on(struct qp_mutex *mutex)
 {
     struct qp_wait *first = qp_wait_queue_pop(&mutex->lock.waiters);
-    mutex->promised = first != NULL;
-    if (!first)
+    if (!first) {
+        mutex->taken = false;
         return;
+    }
     QP_CONTAINER(first, struct qp_lock_future, wait)->future.stage = GRANTED;
-    QP_EMIT(GRANT_HINT, .object = mutex->lock.object.id);
-    qp_wake(first->waker);
+    qp_wait_granted(first, &mutex->lock.object);
 }
 
-static bool mutex_is_free(const struct qp_mutex *mutex)
+static void mutex_acquired(struct qp_mutex *mutex, struct qp_guard *guard)
 {
-    return !mutex->lock.hold->id && !mutex->promised;
+    acquired(&mutex->lock, mutex->lock.hold, QP_HOLD_LOCK, &mutex_guard_ops, guard);
+}
+
+static enum qp_status lock_waits(struct qp_lock_future *self, struct qp_waker *waker)
+{
+    if (self->future.stage == NEW) {
+        refuse_relock(&self->mutex->lock);
+        queue(&self->mutex->lock, &self->future, &self->wait, waker);
+    }
+    self->wait.waker = waker;
+    return QP_PENDING;
 }
 
 static enum qp_status lock_poll(struct qp_future *future, struct qp_waker *waker)
 {
     struct qp_lock_future *self = (struct qp_lock_future *)future;
     struct qp_mutex *mutex = self->mutex;
-    if (future->stage == NEW && !mutex_is_free(mutex)) {
-        refuse_relock(&mutex->lock);
-        queue(&mutex->lock, future, &self->wait, waker);
+    if (future->stage == NEW && !mutex->taken) {
+        mutex->taken = true;
+        mutex->lock.references++;
+    } else if (future->stage != GRANTED) {
+        return lock_waits(self, waker);
     }
-    if (future->stage == WAITING) {
-        self->wait.waker = waker;
-        return QP_PENDING;
-    }
-    mutex->promised = false;
-    acquired(&mutex->lock, mutex->lock.hold, QP_HOLD_LOCK, self->guard);
-    unqueue(&mutex->lock, future);
+    mutex_acquired(mutex, self->guard);
     return QP_OK;
 }
 
 static void lock_drop(struct qp_future *future)
 {
     struct qp_lock_future *self = (struct qp_lock_future *)future;
+    if (future->stage == NEW)
+        return;
     if (future->stage == WAITING)
         qp_wait_remove(&self->wait);
-    else if (future->stage == GRANTED)
+    else
         mutex_pass_on(self->mutex);
-    unqueue(&self->mutex->lock, future);
+    unreference(&self->mutex->lock);
 }
 
 static const struct qp_object *lock_object(const struct qp_future *future)
@@ -385,11 +368,14 @@ const struct qp_future_ops qp_lock_ops = {"lock", lock_poll, lock_drop, lock_obj
 
 enum qp_status qp_try_lock(struct qp_mutex *mutex, struct qp_guard *guard)
 {
-    enum qp_status status = mutex_is_free(mutex) ? QP_OK : QP_BUSY;
+    enum qp_status status = mutex->taken ? QP_BUSY : QP_OK;
     QP_EMIT(CALLED, .object = mutex->lock.object.id, .op = "try_lock", .fields = {(uint64_t)status, 1});
-    if (status == QP_OK)
-        acquired(&mutex->lock, mutex->lock.hold, QP_HOLD_LOCK, guard);
-    return status;
+    if (status != QP_OK)
+        return status;
+    mutex->taken = true;
+    mutex->lock.references++;
+    mutex_acquired(mutex, guard);
+    return QP_OK;
 }
 
 /* ---- readers-writer lock ---- */
@@ -474,8 +460,7 @@ static void rwlock_let_in(struct qp_rwlock *lock)
         qp_wait_remove(first);
         promise(lock, writes(future));
         future->future.stage = GRANTED;
-        QP_EMIT(GRANT_HINT, .object = lock->lock.object.id);
-        qp_wake(first->waker);
+        qp_wait_granted(first, &lock->lock.object);
     }
 }
 
@@ -489,43 +474,74 @@ static void take_back(struct qp_rwlock *lock, bool writing)
     rwlock_let_in(lock);
 }
 
-static enum qp_status rwlock_poll(struct qp_future *future, struct qp_waker *waker)
+static inline void rwlock_acquired(struct qp_rwlock *lock, bool writing, struct qp_hold *hold, struct qp_guard *guard)
 {
-    struct qp_rwlock_future *self = (struct qp_rwlock_future *)future;
+    if (writing)
+        acquired(&lock->lock, hold, QP_HOLD_WRITE, &write_guard_ops, guard);
+    else
+        acquired(&lock->lock, hold, QP_HOLD_READ, &read_guard_ops, guard);
+}
+
+/* A writer's hold is the lock's own. */
+static inline struct qp_hold *take_hold(struct qp_rwlock *lock, bool writing)
+{
+    return writing ? lock->lock.hold : qp_hold_take(lock->lock.object.runtime);
+}
+
+/* Whether it can come in at once, past nobody. */
+static bool is_free(const struct qp_rwlock *lock, bool writing)
+{
+    return admits(lock, writing) && qp_wait_queue_empty(&lock->lock.waiters);
+}
+
+static inline enum qp_status rwlock_poll(struct qp_rwlock_future *self, struct qp_waker *waker, bool writing)
+{
     struct qp_rwlock *lock = self->lock;
-    bool writing = writes(self);
-    if (future->stage == NEW) {
-        if (!writing && !(self->hold = qp_hold_take(lock->lock.object.runtime)))
-            return QP_NOMEM;
-        if (admits(lock, writing) && qp_wait_queue_empty(&lock->lock.waiters)) {
-            promise(lock, writing);
-            future->stage = GRANTED;
-        } else {
-            refuse_relock(&lock->lock);
-            queue(&lock->lock, future, &self->wait, waker);
-        }
-    }
-    if (future->stage == WAITING) {
+    if (self->future.stage == WAITING) {
         self->wait.waker = waker;
         return QP_PENDING;
     }
-    acquired(&lock->lock, writing ? lock->lock.hold : self->hold, writing ? QP_HOLD_WRITE : QP_HOLD_READ, self->guard);
-    unqueue(&lock->lock, future);
+    if (self->future.stage == NEW) {
+        self->hold = take_hold(lock, writing);
+        if (!self->hold)
+            return QP_NOMEM;
+        if (!is_free(lock, writing)) {
+            refuse_relock(&lock->lock);
+            queue(&lock->lock, &self->future, &self->wait, waker);
+            return QP_PENDING;
+        }
+        promise(lock, writing);
+        lock->lock.references++;
+    }
+    rwlock_acquired(lock, writing, self->hold, self->guard);
     return QP_OK;
+}
+
+static enum qp_status read_poll(struct qp_future *future, struct qp_waker *waker)
+{
+    return rwlock_poll((struct qp_rwlock_future *)future, waker, false);
+}
+
+static enum qp_status write_poll(struct qp_future *future, struct qp_waker *waker)
+{
+    return rwlock_poll((struct qp_rwlock_future *)future, waker, true);
 }
 
 static void rwlock_drop(struct qp_future *future)
 {
     struct qp_rwlock_future *self = (struct qp_rwlock_future *)future;
-    if (self->hold)
-        qp_hold_give_back(self->lock->lock.object.runtime, self->hold);
+    struct qp_rwlock *lock = self->lock;
+    if (future->stage == NEW)
+        return;
+    if (!writes(self))
+        qp_hold_give_back(lock->lock.object.runtime, self->hold);
     if (future->stage == WAITING) {
         qp_wait_remove(&self->wait);
-        rwlock_let_in(self->lock);
-    } else if (future->stage == GRANTED) {
-        take_back(self->lock, writes(self));
+        rwlock_let_in(lock);
+    } else {
+        take_back(lock, writes(self));
     }
-    unqueue(&self->lock->lock, future);
+    unreference(&lock->lock);
 }
 
 static const struct qp_object *rwlock_object(const struct qp_future *future)
@@ -533,20 +549,21 @@ static const struct qp_object *rwlock_object(const struct qp_future *future)
     return &((const struct qp_rwlock_future *)future)->lock->lock.object;
 }
 
-const struct qp_future_ops qp_read_ops = {"read", rwlock_poll, rwlock_drop, rwlock_object, NULL};
-const struct qp_future_ops qp_write_ops = {"write", rwlock_poll, rwlock_drop, rwlock_object, NULL};
+const struct qp_future_ops qp_read_ops = {"read", read_poll, rwlock_drop, rwlock_object, NULL};
+const struct qp_future_ops qp_write_ops = {"write", write_poll, rwlock_drop, rwlock_object, NULL};
 
 static enum qp_status try_enter(struct qp_rwlock *lock, bool writing, struct qp_guard *guard)
 {
-    bool free_now = admits(lock, writing) && qp_wait_queue_empty(&lock->lock.waiters);
-    struct qp_hold *hold = free_now ? (writing ? lock->lock.hold : qp_hold_take(lock->lock.object.runtime)) : NULL;
+    bool free_now = is_free(lock, writing);
+    struct qp_hold *hold = free_now ? take_hold(lock, writing) : NULL;
     enum qp_status status = !free_now ? QP_BUSY : hold ? QP_OK : QP_NOMEM;
     QP_EMIT(CALLED, .object = lock->lock.object.id, .op = writing ? "try_write" : "try_read",
             .fields = {(uint64_t)status, 1});
     if (status != QP_OK)
         return status;
     promise(lock, writing);
-    acquired(&lock->lock, hold, writing ? QP_HOLD_WRITE : QP_HOLD_READ, guard);
+    lock->lock.references++;
+    rwlock_acquired(lock, writing, hold, guard);
     return QP_OK;
 }
 

@@ -21,12 +21,12 @@ enum stage { NEW, WAITING, GRANTED };
 
 struct qp_semaphore {
     struct qp_object object;
-    struct qp_owned owned;
-    uint32_t references; /* the owner, each permit, each future that queued */
+    struct qp_wait_queue waiters;
+    uint32_t references; /* the owner, each permit, each future that queued and is not ready */
     uint32_t available;
     uint32_t total;
     bool closed;
-    struct qp_wait_queue waiters;
+    struct qp_owned owned;
 };
 
 static void owned_release(struct qp_owned *owned)
@@ -69,12 +69,19 @@ struct qp_semaphore *qp_semaphore_create(const char *name, int64_t permits)
     return self;
 }
 
-static void unreference(struct qp_semaphore *self)
+QP_COLD static void end(struct qp_semaphore *self)
 {
-    if (--self->references)
-        return;
     qp_object_end(&self->object);
     qp_release(self->object.runtime, self, sizeof *self);
+}
+
+/* Whether that was the last reference, and the semaphore is no more. */
+static bool unreference(struct qp_semaphore *self)
+{
+    if (QP_LIKELY(--self->references != 0))
+        return false;
+    end(self);
+    return true;
 }
 
 static void refuse_waiters(const struct qp_semaphore *self)
@@ -116,12 +123,11 @@ static void grant(struct qp_acquire_future *future)
 {
     qp_wait_remove(&future->wait);
     future->future.stage = GRANTED;
-    QP_EMIT(GRANT_HINT, .object = future->semaphore->object.id);
-    qp_wake(future->wait.waker);
+    qp_wait_granted(&future->wait, &future->semaphore->object);
 }
 
-/* `count` permits are free: those who wait take them in order, and the rest is available. */
-static void add(struct qp_semaphore *self, uint32_t count)
+/* Those who wait take the permits in order, and the rest is available. */
+static void give(struct qp_semaphore *self, uint32_t count)
 {
     struct qp_wait *first;
     while ((first = qp_wait_queue_first(&self->waiters)) != NULL) {
@@ -136,52 +142,48 @@ static void add(struct qp_semaphore *self, uint32_t count)
     self->available += count;
 }
 
-static void hold_release(struct qp_hold *hold)
+/* `count` permits are free. */
+static inline void add(struct qp_semaphore *self, uint32_t count)
 {
-    struct qp_semaphore *self = (struct qp_semaphore *)hold->object;
-    uint32_t count = hold->count;
-    qp_hold_released(hold);
-    qp_hold_give_back(self->object.runtime, hold);
-    add(self, count);
-    unreference(self);
+    if (QP_LIKELY(qp_wait_queue_empty(&self->waiters)))
+        self->available += count;
+    else
+        give(self, count);
 }
 
+/* Who waits has a reference: where the permit had the last one, there is nobody to give to. */
 static void permit_release(struct qp_owned *owned)
 {
-    hold_release(QP_CONTAINER(owned, struct qp_hold, owned));
+    struct qp_hold *hold = qp_hold_released(qp_hold_of(owned));
+    struct qp_semaphore *self = (struct qp_semaphore *)hold->object;
+    uint32_t count = hold->count;
+    qp_hold_give_back(self->object.runtime, hold);
+    if (!unreference(self))
+        add(self, count);
 }
 
-static const struct qp_object *permit_object(const struct qp_owned *owned)
-{
-    return QP_CONTAINER_CONST(owned, struct qp_hold, owned)->object;
-}
+static const struct qp_owned_ops permit_ops = {"a permit", NULL, permit_release, qp_hold_object};
 
-static const struct qp_owned_ops permit_ops = {"a permit", NULL, permit_release, permit_object};
-
-static void acquired(struct qp_semaphore *self, struct qp_hold *hold, uint32_t count,
-                     struct qp_semaphore_permit *permit)
+/* The permit has a reference by now. */
+static inline void acquired(struct qp_semaphore *self, struct qp_hold *hold, uint32_t count,
+                            struct qp_semaphore_permit *permit)
 {
-    self->references++;
-    qp_hold_acquired(hold, &self->object, QP_HOLD_PERMIT, count, &permit_ops);
-    *permit = (struct qp_semaphore_permit){hold, hold->id};
-}
-
-static struct qp_hold *held(const struct qp_semaphore_permit *permit)
-{
-    return permit->hold && permit->id && permit->hold->id == permit->id ? permit->hold : NULL;
+    uint64_t id = qp_hold_acquired(hold, &self->object, QP_HOLD_PERMIT, count, &permit_ops);
+    *permit = (struct qp_semaphore_permit){hold, id};
+    qp_hold_told(hold);
 }
 
 void qp_semaphore_release(struct qp_semaphore_permit *permit)
 {
-    struct qp_hold *hold = held(permit);
+    struct qp_hold *hold = qp_hold_named(permit->hold, permit->id);
     *permit = (struct qp_semaphore_permit){NULL, 0};
     if (hold)
-        hold_release(hold);
+        permit_release(&hold->owned);
 }
 
 void qp_semaphore_forget(struct qp_semaphore_permit *permit)
 {
-    struct qp_hold *hold = held(permit);
+    struct qp_hold *hold = qp_hold_named(permit->hold, permit->id);
     struct qp_semaphore *self;
     *permit = (struct qp_semaphore_permit){NULL, 0};
     if (!hold)
@@ -190,7 +192,7 @@ void qp_semaphore_forget(struct qp_semaphore_permit *permit)
     QP_EMIT(HOLD_FORGOTTEN, .object = self->object.id, .fields = {hold->id, hold->count, hold->style});
     self->total -= hold->count;
     hold->count = 0;
-    hold_release(hold);
+    permit_release(&hold->owned);
 }
 
 void qp_semaphore_permit_give(const struct qp_semaphore_permit *permit, const struct qp_handle *to)
@@ -228,79 +230,75 @@ bool qp_semaphore_is_closed(const struct qp_semaphore *self)
 
 /* ---- acquiring ---- */
 
-/* Takes what is there, if nobody waits. Whether that is all. */
-static bool gather(struct qp_acquire_future *future)
+/* Takes what is there (nothing, where somebody waits), and queues for the rest. */
+static void queue(struct qp_acquire_future *future)
 {
     struct qp_semaphore *self = future->semaphore;
-    uint32_t missing = future->wanted - future->got;
-    uint32_t taken = self->available < missing ? self->available : missing;
-    if (!qp_wait_queue_empty(&self->waiters))
-        return missing == 0;
-    self->available -= taken;
-    future->got += taken;
-    return future->got == future->wanted;
-}
-
-static void queue(struct qp_acquire_future *future, struct qp_waker *waker)
-{
-    future->semaphore->references++;
-    qp_wait_queue_push(&future->semaphore->waiters, &future->wait, waker);
+    future->got = self->available;
+    self->available = 0;
+    self->references++;
+    qp_wait_queue_push(&self->waiters, &future->wait, future->wait.waker);
     future->future.stage = WAITING;
-    future->future.count = 1;
-}
-
-/* It is done with: gives back the reference that it has if it queued. */
-static void unqueue(const struct qp_acquire_future *future)
-{
-    if (future->future.count)
-        unreference(future->semaphore);
 }
 
 /* It takes no more part: leaves the queue, and gives what it has to those behind it. */
 static void leave(struct qp_acquire_future *future)
 {
-    uint32_t got = future->got;
+    struct qp_semaphore *self = future->semaphore;
+    if (future->future.stage == NEW)
+        return;
     if (future->future.stage == WAITING)
         qp_wait_remove(&future->wait);
-    future->got = 0;
-    if (future->hold)
-        qp_hold_give_back(future->semaphore->object.runtime, future->hold);
-    add(future->semaphore, got);
-    unqueue(future);
+    qp_hold_give_back(self->object.runtime, future->hold);
+    add(self, future->got);
+    unreference(self);
+}
+
+static enum qp_status acquire_first(struct qp_acquire_future *self)
+{
+    struct qp_semaphore *semaphore = self->semaphore;
+    self->hold = qp_hold_take(semaphore->object.runtime);
+    if (QP_UNLIKELY(!self->hold))
+        return QP_NOMEM;
+    if (semaphore->available < self->wanted) { /* as where somebody waits: then nothing is */
+        queue(self);
+        return QP_PENDING;
+    }
+    semaphore->available -= self->wanted;
+    semaphore->references++;
+    acquired(semaphore, self->hold, self->wanted, self->permit);
+    return QP_OK;
+}
+
+/* Gives the future back, so that the caller need not save it. */
+QP_COLD static struct qp_acquire_future *tell_asked(struct qp_acquire_future *self)
+{
+    if (self->future.state == QP_FUTURE_NEW)
+        QP_EMIT(FUTURE_ASKED, .future = self->future.id, .op = "acquire", .fields = {0, self->wanted});
+    return self;
 }
 
 static enum qp_status acquire_poll(struct qp_future *future, struct qp_waker *waker)
 {
     struct qp_acquire_future *self = (struct qp_acquire_future *)future;
-    struct qp_semaphore *semaphore = self->semaphore;
-    if (future->state == QP_FUTURE_NEW)
-        QP_EMIT(FUTURE_ASKED, .future = future->id, .op = "acquire", .fields = {0, self->wanted});
-    if (QP_UNLIKELY(semaphore->closed)) {
+    self->wait.waker = waker;
+    if (QP_TRACING)
+        self = tell_asked(self);
+    if (QP_UNLIKELY(self->semaphore->closed)) {
         leave(self);
         return QP_SEMAPHORE_CLOSED;
     }
-    if (future->stage == NEW) {
-        self->hold = qp_hold_take(semaphore->object.runtime);
-        if (!self->hold)
-            return QP_NOMEM;
-        if (gather(self))
-            future->stage = GRANTED;
-        else
-            queue(self, waker);
-    }
-    if (future->stage == WAITING) {
-        self->wait.waker = waker;
+    if (self->future.stage == NEW)
+        return acquire_first(self);
+    if (self->future.stage == WAITING)
         return QP_PENDING;
-    }
-    acquired(semaphore, self->hold, self->wanted, self->permit);
-    unqueue(self);
+    acquired(self->semaphore, self->hold, self->wanted, self->permit);
     return QP_OK;
 }
 
 static void acquire_drop(struct qp_future *future)
 {
-    if (future->stage != NEW)
-        leave((struct qp_acquire_future *)future);
+    leave((struct qp_acquire_future *)future);
 }
 
 static const struct qp_object *acquire_object(const struct qp_future *future)
@@ -325,6 +323,7 @@ enum qp_status qp_try_acquire_many(struct qp_semaphore *self, uint32_t count, st
     if (status != QP_OK)
         return status;
     self->available -= count;
+    self->references++;
     acquired(self, hold, count, permit);
     return QP_OK;
 }

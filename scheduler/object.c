@@ -4,8 +4,8 @@
 #include "scheduler/misuse.h"
 #include "scheduler/runtime.h"
 #include "scheduler/value.h"
+#include "scheduler/wait_queue.h"
 #include <inttypes.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -60,9 +60,15 @@ void qp_object_end(struct qp_object *object)
         unlink_object(&object->runtime->objects, object);
 }
 
-uint64_t qp_value_number(void)
+QP_COLD struct qp_waker *qp_wait_tell_granted(struct qp_waker *waker, const struct qp_object *object)
 {
-    return qp_thread.runtime ? ++qp_thread.runtime->next_value : 0;
+    QP_EMIT(GRANT_HINT, .object = object->id);
+    return waker;
+}
+
+uint64_t qp_value_next(void)
+{
+    return ++qp_thread.runtime->next_value;
 }
 
 /* ---- labels for sentences ---- */
@@ -162,36 +168,27 @@ static bool grow(struct qp_runtime *runtime)
         return false;
     slab->next = runtime->hold_slabs;
     runtime->hold_slabs = slab;
-    for (i = SLAB_HOLDS; i-- > 0;)
+    for (i = SLAB_HOLDS; i-- > 0;) {
+        slab->holds[i].id = 0;
         qp_hold_give_back(runtime, &slab->holds[i]);
+    }
     return true;
 }
 
-struct qp_hold *qp_hold_take(struct qp_runtime *runtime)
+struct qp_hold *qp_hold_make(struct qp_runtime *runtime)
 {
     struct qp_hold *hold;
-    if (!runtime) {
-        hold = malloc(sizeof *hold);
-    } else {
-        if (!runtime->free_holds && !grow(runtime))
-            return NULL;
-        hold = runtime->free_holds;
-        runtime->free_holds = hold->next;
-    }
+    if (runtime)
+        return grow(runtime) ? qp_hold_take(runtime) : NULL;
+    hold = malloc(sizeof *hold);
     if (hold)
         hold->id = 0;
     return hold;
 }
 
-void qp_hold_give_back(struct qp_runtime *runtime, struct qp_hold *hold)
+void qp_hold_free(struct qp_hold *hold)
 {
-    hold->id = 0;
-    if (!runtime) {
-        free(hold);
-        return;
-    }
-    hold->next = runtime->free_holds;
-    runtime->free_holds = hold;
+    free(hold);
 }
 
 void qp_hold_slabs_release(struct qp_runtime *runtime)
@@ -204,36 +201,27 @@ void qp_hold_slabs_release(struct qp_runtime *runtime)
     runtime->free_holds = NULL;
 }
 
-static uint64_t next_number(struct qp_runtime *runtime)
+const struct qp_object *qp_hold_object(const struct qp_owned *owned)
 {
-    static _Atomic uint64_t numbers; /* of holds outside a runtime */
-    return runtime ? ++runtime->next_hold : atomic_fetch_add(&numbers, 1) + 1;
+    return QP_CONTAINER_CONST(owned, struct qp_hold, owned)->object;
 }
 
-void qp_hold_acquired(struct qp_hold *hold, struct qp_object *object, enum qp_hold_style style, uint32_t count,
-                      const struct qp_owned_ops *ops)
+_Atomic uint64_t qp_holds_outside; /* the latest number of a hold outside a runtime */
+
+QP_COLD void qp_hold_tell_acquired(const struct qp_hold *hold)
 {
-    hold->object = object;
-    hold->id = next_number(object->runtime);
-    hold->task = qp_thread.task ? qp_thread.task->id : 0;
-    hold->scope = qp_thread.scope;
-    hold->site = qp_site_now();
-    hold->count = count;
-    hold->style = style;
-    qp_own(&hold->owned, ops);
-    QP_EMIT(HOLD_ACQUIRED, .object = object->id, .fields = {hold->id, count, style});
+    QP_EMIT(HOLD_ACQUIRED, .object = hold->object->id, .fields = {hold->id, hold->count, hold->style});
 }
 
-void qp_hold_released(struct qp_hold *hold)
+QP_COLD struct qp_hold *qp_hold_tell_released(struct qp_hold *hold)
 {
     QP_EMIT(HOLD_RELEASED, .object = hold->object->id, .fields = {hold->id, hold->count, hold->style});
-    qp_disown(&hold->owned);
-    hold->id = 0;
+    return hold;
 }
 
 void qp_hold_given(struct qp_hold *hold, uint64_t id, const struct qp_handle *to, const char *noun)
 {
-    if (!hold || !id || hold->id != id)
+    if (!qp_hold_named(hold, id))
         qp_misuse("%s that is empty or was released is given away by %s", noun,
                   qp_task_label(qp_thread.task ? qp_thread.task->id : 0));
     qp_owned_give(&hold->owned, to, noun);

@@ -46,13 +46,18 @@ static inline void qp_own(struct qp_owned *owned, const struct qp_owned_ops *ops
         owned->link.prev = owned->link.next = &owned->link;
 }
 
-/* Makes nobody the owner. */
+/* Takes it out of its scope for good: nobody looks at its links again. */
+static inline void qp_owned_unlink(struct qp_owned *owned)
+{
+    owned->link.prev->next = owned->link.next;
+    owned->link.next->prev = owned->link.prev;
+}
+
+/* Makes nobody the owner; once more is fine. */
 static inline void qp_disown(struct qp_owned *owned)
 {
-    struct qp_link *link = &owned->link;
-    link->prev->next = link->next;
-    link->next->prev = link->prev;
-    link->prev = link->next = link;
+    qp_owned_unlink(owned);
+    owned->link.prev = owned->link.next = &owned->link;
 }
 
 /* Makes a task that has not ended the owner; misuse for an empty handle. `what` is for that sentence. */

@@ -5,7 +5,6 @@
 #include "scheduler/emit.h"
 
 enum qp_status qp_poll_traced(struct qp_future *future, struct qp_waker *waker);
-void qp_drop_traced(struct qp_future *future);
 QP_NORETURN void qp_polled_after_completion(struct qp_future *future);
 
 static inline enum qp_status qp_poll(struct qp_future *future, struct qp_waker *waker)
@@ -18,6 +17,12 @@ static inline enum qp_status qp_poll(struct qp_future *future, struct qp_waker *
     status = future->ops->poll(future, waker);
     future->state = status == QP_PENDING ? QP_FUTURE_PENDING : QP_FUTURE_DONE;
     return status;
+}
+
+static inline void qp_drop(struct qp_future *future)
+{
+    if (future && future->state != QP_FUTURE_DONE)
+        qp_future_drop(future);
 }
 
 #endif

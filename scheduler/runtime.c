@@ -1,6 +1,7 @@
 /* The runtime: see runtime.h for the state and its invariants. */
 #include "scheduler/runtime.h"
 #include "scheduler/coroutine.h"
+#include "scheduler/hold.h"
 #include "scheduler/inject.h"
 #include "scheduler/misuse.h"
 #include "scheduler/step.h"

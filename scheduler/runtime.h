@@ -10,7 +10,7 @@
 #define SCHEDULER_RUNTIME_H
 
 #include "scheduler/emit.h"
-#include "scheduler/hold.h"
+#include "scheduler/object.h"
 #include "scheduler/ready.h"
 #include "scheduler/task.h"
 #include "scheduler/task_pool.h"

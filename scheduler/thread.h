@@ -40,6 +40,14 @@ struct qp_thread {
 #define QP_TRACING QP_UNLIKELY(qp_thread.tracing)
 #endif
 
+/*
+ * For what is seldom done: only while somebody listens to events, at an end, or before a sentence about misuse. It
+ * stands apart, so that whoever calls it needs no stack for it. Where the caller goes on with one thing, such a
+ * function gives that back: then the caller saves no register either, and the ready path of an operation costs nothing
+ * for what it seldom does.
+ */
+#define QP_COLD __attribute__((cold, noinline))
+
 extern _Thread_local struct qp_thread qp_thread __attribute__((tls_model("initial-exec")));
 
 /* The innermost await point under way, or NULL. */

@@ -4,6 +4,7 @@
 
 #include "scheduler/emit.h"
 #include <quipu/type.h>
+#include <string.h>
 
 enum { QP_PRINT_SIZE = 128 };
 
@@ -16,8 +17,41 @@ static inline const char *qp_print(const struct qp_type *type, const void *value
     return text;
 }
 
-/* A number for a value that enters; 0 outside a runtime. */
-uint64_t qp_value_number(void);
+/* A number for a value that enters: only events show it, so it is 0 while nobody listens. */
+uint64_t qp_value_next(void);
+static inline uint64_t qp_value_number(void)
+{
+    return QP_TRACING ? qp_value_next() : 0;
+}
+
+/*
+ * Moves the bytes of a value of that size. Most are a number, a pointer or two, and for these a call would cost more
+ * than the rest of what is done to them; whether it did that. A value without bytes may have no address either.
+ */
+static inline bool qp_value_move_small(size_t size, void *to, const void *from)
+{
+    switch (size) {
+    case 0:
+        return true;
+    case 4:
+        memcpy(to, from, 4);
+        return true;
+    case 8:
+        memcpy(to, from, 8);
+        return true;
+    case 16:
+        memcpy(to, from, 16);
+        return true;
+    default:
+        return false;
+    }
+}
+
+static inline void qp_value_move(size_t size, void *to, const void *from)
+{
+    if (!qp_value_move_small(size, to, from))
+        memcpy(to, from, size);
+}
 
 /* Tells that a value was set into a lock. */
 static inline void qp_value_emit_set(const struct qp_type *type, const void *value, uint64_t object, uint64_t id)

@@ -1,14 +1,15 @@
 /*
  * The wait queue: all waiting is done on this one type, first in, first out.
  *
- * Invariants: a waiter is in at most one queue; one in no queue is linked to itself. Who grants something to a waiter
- * takes it out of the queue first, marks it granted, then wakes it: a woken waiter never queues again.
+ * Invariants: a waiter is in at most one queue, and its future knows by its stage whether it is; the links of one in no
+ * queue mean nothing. Who grants something to a waiter takes it out of the queue first, marks it granted, then wakes
+ * it: a woken waiter never queues again.
  */
 #ifndef SCHEDULER_WAIT_QUEUE_H
 #define SCHEDULER_WAIT_QUEUE_H
 
-#include <quipu/future.h>
-#include <stdbool.h>
+#include "scheduler/object.h"
+#include "scheduler/runtime.h"
 
 struct qp_wait_queue {
     struct qp_wait end; /* a ring through the waiters, first to last */
@@ -43,7 +44,6 @@ static inline void qp_wait_remove(struct qp_wait *wait)
 {
     wait->prev->next = wait->next;
     wait->next->prev = wait->prev;
-    wait->next = wait->prev = wait;
 }
 
 /* Takes the first waiter out; NULL when there is none. */
@@ -53,6 +53,18 @@ static inline struct qp_wait *qp_wait_queue_pop(struct qp_wait_queue *queue)
     if (first)
         qp_wait_remove(first);
     return first;
+}
+
+/* Tells that something of the object was granted. Gives the waker back, so that the caller need not save it. */
+struct qp_waker *qp_wait_tell_granted(struct qp_waker *waker, const struct qp_object *object);
+
+/* The waiter was granted something of the object, and is in no queue: tells of it and wakes it. */
+static inline void qp_wait_granted(const struct qp_wait *wait, const struct qp_object *object)
+{
+    struct qp_waker *waker = wait->waker;
+    if (QP_TRACING)
+        waker = qp_wait_tell_granted(waker, object);
+    qp_wake(waker);
 }
 
 #endif

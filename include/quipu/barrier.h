@@ -30,7 +30,7 @@ struct qp_barrier_future { /* private */
     struct qp_wait wait;
     struct qp_barrier *barrier;
     size_t *slot;
-    size_t place;
+    size_t place; /* once it has arrived */
 };
 
 /*
@@ -50,7 +50,6 @@ static inline struct qp_future *qp_barrier_wait_init(struct qp_barrier_future *s
 {
     self->barrier = barrier;
     self->slot = slot;
-    self->place = 0;
     return qp_future_init(&self->future, &qp_barrier_ops);
 }
 

@@ -62,7 +62,7 @@ struct qp_send_future { /* private */
     struct qp_wait wait;
     struct qp_sender *sender;
     void *value;
-    uint64_t value_id;
+    uint64_t value_id; /* from its first poll; 0 while nobody listens */
 };
 
 /*
@@ -71,7 +71,7 @@ struct qp_send_future { /* private */
  * cancelled, the value is not sent and is dropped, once; a slot it had been granted is passed on.
  */
 #define qp_send(sender, value) qp_send_init(QP_NEW(struct qp_send_future), (sender), (value))
-struct qp_future *qp_send_init(struct qp_send_future *self, struct qp_sender *sender, void *value);
+static inline struct qp_future *qp_send_init(struct qp_send_future *self, struct qp_sender *sender, void *value);
 
 /* At once: QP_OK; QP_FULL (also while others wait for capacity), QP_SEND_FAILED, QP_NOMEM: still the caller's. */
 enum qp_status qp_try_send(struct qp_sender *sender, void *value) QP_MUST_CHECK;
@@ -87,7 +87,7 @@ struct qp_reserve_future { /* private */
     struct qp_wait wait;
     struct qp_sender *sender;
     struct qp_permit *permit;
-    struct qp_hold *hold;
+    struct qp_hold *hold; /* from its first poll */
 };
 
 /*
@@ -95,7 +95,8 @@ struct qp_reserve_future { /* private */
  * The permit counts as a sender. Cancelled: the place in the queue is lost and nothing else.
  */
 #define qp_reserve(sender, permit) qp_reserve_init(QP_NEW(struct qp_reserve_future), (sender), (permit))
-struct qp_future *qp_reserve_init(struct qp_reserve_future *self, struct qp_sender *sender, struct qp_permit *permit);
+static inline struct qp_future *qp_reserve_init(struct qp_reserve_future *self, struct qp_sender *sender,
+                                                struct qp_permit *permit);
 
 /*
  * Uses the permit up, at once: QP_OK, the value is in the queue (also after close). The value stays the caller's with
@@ -153,7 +154,23 @@ size_t qp_dropped(const struct qp_receiver *receiver);
 
 /* ---- details ---- */
 
-extern const struct qp_future_ops qp_recv_ops;
+extern const struct qp_future_ops qp_send_ops, qp_reserve_ops, qp_recv_ops;
+
+static inline struct qp_future *qp_send_init(struct qp_send_future *self, struct qp_sender *sender, void *value)
+{
+    self->sender = sender;
+    self->value = value;
+    self->value_id = 0;
+    return qp_future_init(&self->future, &qp_send_ops);
+}
+
+static inline struct qp_future *qp_reserve_init(struct qp_reserve_future *self, struct qp_sender *sender,
+                                                struct qp_permit *permit)
+{
+    self->sender = sender;
+    self->permit = permit;
+    return qp_future_init(&self->future, &qp_reserve_ops);
+}
 
 static inline struct qp_future *qp_recv_init(struct qp_recv_future *self, struct qp_receiver *receiver, void *value)
 {

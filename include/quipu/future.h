@@ -98,7 +98,7 @@ void qp_future_drop(struct qp_future *future);
 
 /* A place in a first-in first-out queue of waiters. Private: it stands here because it lies in the caller's memory. */
 struct qp_wait {
-    struct qp_wait *next, *prev; /* itself while it is in no queue */
+    struct qp_wait *next, *prev; /* only while it is in a queue */
     struct qp_waker *waker;
 };
 

@@ -88,12 +88,12 @@ void qp_rwlock_drop(struct qp_rwlock *lock);
 void qp_rwlock_destroy(struct qp_rwlock *lock);
 void qp_rwlock_give(struct qp_rwlock *lock, const struct qp_handle *to);
 
-struct qp_rwlock_future { /* private; `stage` says whether it reads or writes */
+struct qp_rwlock_future { /* private; its table says whether it reads or writes */
     struct qp_future future;
     struct qp_wait wait;
     struct qp_rwlock *lock;
     struct qp_guard *guard;
-    struct qp_hold *hold;
+    struct qp_hold *hold; /* from its first poll */
 };
 
 /*
@@ -130,7 +130,6 @@ static inline struct qp_future *qp_read_init(struct qp_rwlock_future *self, stru
 {
     self->lock = lock;
     self->guard = guard;
-    self->hold = NULL;
     return qp_future_init(&self->future, &qp_read_ops);
 }
 
@@ -139,7 +138,6 @@ static inline struct qp_future *qp_write_init(struct qp_rwlock_future *self, str
 {
     self->lock = lock;
     self->guard = guard;
-    self->hold = NULL;
     return qp_future_init(&self->future, &qp_write_ops);
 }
 

@@ -43,8 +43,8 @@ struct qp_acquire_future { /* private */
     struct qp_wait wait;
     struct qp_semaphore *semaphore;
     struct qp_semaphore_permit *permit;
-    struct qp_hold *hold;
-    uint32_t wanted, got;
+    struct qp_hold *hold; /* from its first poll */
+    uint32_t wanted, got; /* likewise */
 };
 
 /*
@@ -89,9 +89,7 @@ static inline struct qp_future *qp_acquire_init(struct qp_acquire_future *self, 
 {
     self->semaphore = semaphore;
     self->permit = permit;
-    self->hold = NULL;
     self->wanted = count;
-    self->got = 0;
     return qp_future_init(&self->future, &qp_acquire_ops);
 }
 
