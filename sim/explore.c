@@ -78,22 +78,39 @@ void qp_explorer_begin_block(struct qp_explorer *self)
 {
     end_strategies(self);
     init_strategies(self);
+    self->look = true;
 }
 
 /* ---- what was seen ---- */
 
-static struct qp_explore_point *find_point(struct qp_explore_tally *tally, const struct qp_site *site)
+static size_t place_of(struct qp_explore_tally *tally, const struct qp_site *site)
 {
-    struct qp_explore_point *point;
-    size_t i;
-    for (i = 0; i < tally->point_count; i++)
-        if (tally->points[i].site == site)
-            return &tally->points[i];
+    size_t i = 0;
+    while (i < tally->point_count && tally->points[i].site != site)
+        i++;
     if (i == QP_EXPLORE_POINTS)
-        return &tally->points[i - 1];
-    point = &tally->points[tally->point_count++];
-    *point = (struct qp_explore_point){.site = site};
-    return point;
+        return i - 1;
+    if (i == tally->point_count)
+        tally->points[tally->point_count++] = (struct qp_explore_point){.site = site};
+    return i;
+}
+
+static struct qp_explore_point *find_point(struct qp_explorer *self, const struct qp_site *site)
+{
+    size_t at = ((uintptr_t)site >> 4) % QP_EXPLORE_PLACES;
+    if (self->places[at].site != site || !self->places[at].at) {
+        self->places[at].site = site;
+        self->places[at].at = place_of(self->tally, site) + 1;
+    }
+    return &self->tally->points[self->places[at].at - 1];
+}
+
+/* The tally may be another than before, or may have been cleared: its points lie elsewhere. */
+static void count_into(struct qp_explorer *self, struct qp_explore_tally *tally)
+{
+    if (!tally->point_count)
+        memset(self->places, 0, sizeof self->places);
+    self->tally = tally;
 }
 
 static void see(void *context, const struct qp_choice *choice, uint32_t chosen)
@@ -102,12 +119,24 @@ static void see(void *context, const struct qp_choice *choice, uint32_t chosen)
     struct qp_explore_point *point;
     if (!self->tally)
         return;
-    point = find_point(self->tally, choice->site);
+    point = find_point(self, choice->site);
     for (uint32_t i = 1; i < choice->count; i++) {
         const struct qp_cancellation *way = &choice->cancellations[i - 1];
         point->ways[way->moment][way->boundary].seen++;
         point->ways[way->moment][way->boundary].cancelled += i == chosen;
     }
+}
+
+static void hear(void *context, const struct qp_event *event)
+{
+    struct qp_explorer *self = context;
+    self->events++;
+    if (self->tally && event->site && event->kind == QP_EVENT_FUTURE_POLLED)
+        find_point(self, event->site)->polls++;
+    if (self->dpor)
+        qp_dpor_event(self->dpor, event);
+    if (self->also)
+        self->also(self->also_context, event);
 }
 
 /* ---- executions ---- */
@@ -118,24 +147,47 @@ static uint64_t seed_of(const struct qp_explorer *self, uint64_t number)
     return self->options.seed + number * 0x9e3779b97f4a7c15u;
 }
 
-static bool execute(struct qp_explorer *self, const struct qp_explore_which *which)
+/* Its own strategy, with what is injected on top. */
+static struct qp_strategy *prepare(struct qp_explorer *self, uint64_t at, uint64_t and_at)
 {
-    struct qp_sim_config config = {.seed = seed_of(self, which->number), .faults = self->faults};
-    struct qp_watch watch = {.checker = self->checker};
-    if (self->dpor) {
-        watch.also = qp_dpor_event;
-        config.touch = qp_dpor_touch;
-        config.woken_again = qp_dpor_woken_again;
-        watch.also_context = config.touch_context = self->dpor;
-    }
-    config.strategy = self->faults ? &self->cancel.strategy : self->strategy;
-    self->cancel.at = which->at;
-    self->cancel.and_at = which->and_at;
+    self->cancel.at = at;
+    self->cancel.and_at = and_at;
     self->cancel.one_in = self->options.cancel == QP_CANCEL_RANDOM ? 16 : 0;
     self->cancel.faulty = true;
     self->cancel.seen = see;
     self->cancel.context = self;
+    return self->faults ? &self->cancel.strategy : self->strategy;
+}
+
+static bool execute(struct qp_explorer *self, struct qp_strategy *strategy, uint64_t seed)
+{
+    struct qp_sim_config config = {.seed = seed, .strategy = strategy, .faults = self->faults};
+    struct qp_watch watch = {.checker = self->checker};
+    if (self->checker || self->dpor || self->also || self->look) {
+        watch.also = hear;
+        watch.also_context = self;
+    }
+    self->look = false;
+    if (self->dpor) {
+        config.touch = qp_dpor_touch;
+        config.woken_again = qp_dpor_woken_again;
+        config.touch_context = self->dpor;
+    }
     return qp_execute_watched(&self->sim, &self->run, &config, &watch, &self->result);
+}
+
+bool qp_explorer_guided(struct qp_explorer *self, struct qp_strategy *strategy, struct qp_strategy **tail,
+                        uint64_t seed, qp_event_fn listen, void *context)
+{
+    bool kept;
+    if (self->progress)
+        self->progress[3]++;
+    *tail = prepare(self, 0, 0);
+    self->also = listen;
+    self->also_context = context;
+    kept = execute(self, strategy, seed);
+    self->also = NULL;
+    return kept;
 }
 
 static bool execute_counted(struct qp_explorer *self, uint64_t number, uint64_t at, uint64_t and_at)
@@ -148,7 +200,7 @@ static bool execute_counted(struct qp_explorer *self, uint64_t number, uint64_t 
         self->progress[2] = and_at;
         self->progress[3]++;
     }
-    kept = execute(self, &which);
+    kept = execute(self, prepare(self, at, and_at), seed_of(self, number));
     self->tally->executions++;
     self->tally->steps += self->result.steps;
     if (!kept)
@@ -181,7 +233,7 @@ static bool cancellations(struct qp_explorer *self, uint64_t number)
 bool qp_explorer_case(struct qp_explorer *self, uint64_t number, struct qp_explore_tally *tally)
 {
     bool kept;
-    self->tally = tally;
+    count_into(self, tally);
     kept = execute_counted(self, number, 0, 0);
     if (kept && (self->options.cancel == QP_CANCEL_EACH || self->options.cancel == QP_CANCEL_PAIRS))
         kept = cancellations(self, number);
@@ -208,7 +260,7 @@ bool qp_explorer_every(struct qp_explorer *self, uint64_t most, struct qp_explor
     struct qp_dpor dpor;
     uint64_t at, moments = 0;
     bool complete = true;
-    self->tally = tally;
+    count_into(self, tally);
     self->failed.number = UINT64_MAX;
     for (at = 0; at <= moments && complete; at++) {
         qp_dpor_init(&dpor);

@@ -11,7 +11,7 @@
 #include "sim/dpor.h"
 #include "sim/watch.h"
 
-enum { QP_EXPLORE_BLOCK = 64, QP_EXPLORE_POINTS = 256 };
+enum { QP_EXPLORE_BLOCK = 64, QP_EXPLORE_POINTS = 256, QP_EXPLORE_PLACES = 128 };
 
 enum qp_explore_cancel { QP_CANCEL_NONE, QP_CANCEL_EACH, QP_CANCEL_PAIRS, QP_CANCEL_RANDOM };
 
@@ -35,9 +35,10 @@ struct qp_explore_ways {
     uint64_t seen, cancelled;
 };
 
-/* An await point, and the ways in which it was cancelled. */
+/* An await point, how often it was polled, and the ways in which it was cancelled. */
 struct qp_explore_point {
     const struct qp_site *site; /* NULL: before a task's first await */
+    uint64_t polls;             /* where events are listened to: always when the contracts are checked */
     struct qp_explore_ways ways[QP_MOMENTS][QP_BOUNDARIES];
 };
 
@@ -68,6 +69,14 @@ struct qp_explorer {
     struct qp_cancel_strategy cancel;
     struct qp_strategy *strategy;
     struct qp_dpor *dpor; /* while it searches exhaustively */
+    uint64_t events;      /* heard, of all executions */
+    bool look;            /* at the next execution's await points, also when the contracts are not checked */
+    qp_event_fn also;     /* who else is told of an execution's events; NULL: nobody */
+    void *also_context;
+    struct {
+        const struct qp_site *site; /* of the tally's `at` - 1; at 0: nothing is here */
+        size_t at;
+    } places[QP_EXPLORE_PLACES]; /* where points lie in the tally, as far as it was looked up */
     uint32_t faults;
     struct qp_explore_which failed;
     struct qp_explore_tally *tally; /* while a case runs */
@@ -87,6 +96,13 @@ void qp_explorer_begin_block(struct qp_explorer *self);
 
 /* All executions of a case; adds to the tally. False: one failed; `failed` says which, `result` how. */
 bool qp_explorer_case(struct qp_explorer *self, uint64_t number, struct qp_explore_tally *tally);
+
+/*
+ * One execution by another strategy, whose `tail` becomes the explorer's own, begun with the seed. `listen` is told of
+ * its events. False: it failed; `result` says how.
+ */
+bool qp_explorer_guided(struct qp_explorer *self, struct qp_strategy *strategy, struct qp_strategy **tail,
+                        uint64_t seed, qp_event_fn listen, void *context);
 
 /*
  * Every schedule there is, but for the order of steps that have nothing to do with one another (dpor.h), at most `most`

@@ -21,20 +21,31 @@ static size_t trimmed(const uint32_t *choices, size_t count)
     return count;
 }
 
+static bool execute_here(struct qp_shrink *self, struct qp_replay_strategy *replay, struct qp_recorder *recorder)
+{
+    struct qp_scenario_run run = *self->run;
+    struct qp_sim_config config = {.strategy = &replay->strategy, .faults = self->faults};
+    struct qp_watch watch = {.recorder = recorder, .checker = self->checker};
+    return qp_execute_watched(self->sim, &run, &config, &watch, self->result);
+}
+
 static bool fails(struct qp_shrink *self, const uint32_t *choices, size_t count, struct qp_recorder *recorder)
 {
     struct qp_replay_strategy replay;
-    struct qp_scenario_run run = *self->run;
-    struct qp_sim_config config = {.faults = self->faults};
-    struct qp_watch watch = {.recorder = recorder, .checker = self->checker};
     struct qp_failure_key key;
+    bool kept;
     qp_replay_strategy_init(&replay, choices, count);
     memset(self->tried, 0, sizeof self->tried);
     replay.counts = self->tried;
     replay.room = QP_SHRINK_PLACES;
-    config.strategy = &replay.strategy;
     self->executions++;
-    if (qp_execute_watched(self->sim, &run, &config, &watch, self->result) || self->result->truncated)
+    if (self->progress)
+        ++*self->progress;
+    if (self->execute)
+        kept = self->execute(self->execute_context, self->run, &replay, self->faults, recorder, self->result);
+    else
+        kept = execute_here(self, &replay, recorder);
+    if (kept || self->result->truncated)
         return false;
     self->total_steps += self->result->steps;
     key = qp_failure_key(self->result, self->checker);

@@ -11,13 +11,20 @@
 
 enum { QP_SHRINK_STEPS = 20000000, QP_SHRINK_PLACES = 128 };
 
+/* Executes by the list of choices that `replay` has. True: it kept its word; false: the result says how not. */
+typedef bool (*qp_shrink_fn)(void *context, const struct qp_scenario_run *run, struct qp_replay_strategy *replay,
+                             uint32_t faults, struct qp_recorder *recorder, struct qp_sim_result *result);
+
 struct qp_shrink {
     struct qp_sim *sim; /* borrowed, all of them */
     const struct qp_scenario_run *run;
     struct qp_checker *checker; /* NULL: no rules */
     uint32_t faults;
+    qp_shrink_fn execute; /* NULL: here, by `sim` */
+    void *execute_context;
     struct qp_failure_key key;         /* what must go on failing */
     uint64_t most;                     /* executions that it may take */
+    volatile uint64_t *progress;       /* counts them, for whoever waits; NULL: nobody does */
     uint64_t executions;               /* that it took */
     uint64_t total_steps;              /* of all of them: at most QP_SHRINK_STEPS */
     uint32_t tried[QP_SHRINK_PLACES];  /* of the last execution's */

@@ -13,19 +13,26 @@
 
 /* ---- choices ---- */
 
+static bool grow(struct qp_sim *sim)
+{
+    size_t room = sim->room ? sim->room * 2 : 256;
+    uint32_t *choices = realloc(sim->lent ? NULL : sim->choices, room * sizeof *choices);
+    if (!choices) {
+        sim->truncated = true;
+        return false;
+    }
+    if (sim->lent)
+        memcpy(choices, sim->choices, sim->count * sizeof *choices);
+    sim->lent = false;
+    sim->choices = choices;
+    sim->room = room;
+    return true;
+}
+
 static void record(struct qp_sim *sim, uint32_t chosen)
 {
-    if (sim->count == sim->room) {
-        size_t room = sim->room ? sim->room * 2 : 256;
-        uint32_t *choices = realloc(sim->choices, room * sizeof *choices);
-        if (!choices) {
-            sim->truncated = true;
-            return;
-        }
-        sim->choices = choices;
-        sim->room = room;
-    }
-    sim->choices[sim->count++] = chosen;
+    if (sim->count < sim->room || grow(sim))
+        sim->choices[sim->count++] = chosen;
 }
 
 static uint32_t choose(void *context, const struct qp_choice *choice)
@@ -215,10 +222,18 @@ void qp_sim_init(struct qp_sim *sim)
     memset(sim, 0, sizeof *sim);
 }
 
+void qp_sim_lend(struct qp_sim *sim, uint32_t *choices, size_t room)
+{
+    sim->choices = choices;
+    sim->room = room;
+    sim->lent = true;
+}
+
 void qp_sim_end(struct qp_sim *sim)
 {
     qp_arena_end(&sim->arena);
-    free(sim->choices);
+    if (!sim->lent)
+        free(sim->choices);
     memset(sim, 0, sizeof *sim);
 }
 

@@ -46,6 +46,7 @@ struct qp_sim {
     int64_t now_ns;
     uint32_t *choices; /* those of this execution */
     size_t count, room;
+    bool lent; /* `choices` is not ours */
     bool truncated;
     uint32_t injected;
     struct qp_work *queued, *queued_last; /* blocking work, in order of submission */
@@ -53,6 +54,13 @@ struct qp_sim {
 };
 
 void qp_sim_init(struct qp_sim *sim);
+
+/*
+ * Has the choices written into memory of the caller's, as long as there is room for them there: whoever looks at it
+ * sees them also when the process is gone. Borrows until qp_sim_end. Before the first execution.
+ */
+void qp_sim_lend(struct qp_sim *sim, uint32_t *choices, size_t room);
+
 void qp_sim_end(struct qp_sim *sim);
 
 /* Runs function(arg) as main, to its end. */

@@ -1,67 +1,32 @@
 /*
  * `quipu explore`: looks for an execution that fails, by many strategies, in many processes, and tells its smallest
- * form.
- *
- * State: for each scenario which blocks were given out and which came back. Blocks are given in order, those of all
- * scenarios in turn; a failure counts when every block before it has come back, so that the result does not hang on who
- * was faster.
+ * form. Blocks are given in order, those of all scenarios in turn: see explore.h for the state.
  */
+#include "tools/explore.h"
 #include "tools/coverage.h"
-#include "tools/output.h"
 #include "tools/selection.h"
-#include "tools/workers.h"
 #include "traces/events.h"
-#include <inttypes.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { USUAL_RUNS = 10000, LINE = 96 };
-
-/* A block that was given out, and what came of it. */
-struct given {
-    bool back;
-    uint64_t executions, steps;
-    struct found *failure; /* owned; NULL: it did not fail */
-};
-
-struct target {
-    struct qp_scenario_run run;
-    struct given *blocks;
-    size_t count, room; /* given out */
-    size_t whole;       /* the blocks from the first that are back without a gap */
-    struct qp_explore_tally tally;
-    const struct found *failure; /* the first, when all before it are back */
-    bool done, complete;         /* complete: every schedule was executed */
-    double began, seconds;
-};
-
-struct exploration {
-    struct arguments *arguments;
-    struct qp_explore_options options;
-    struct workers workers;
-    struct target *targets;
-    size_t count, left, next;
-    uint64_t runs; /* cases of each; UINT64_MAX: as many as there is time for */
-    bool exhaustive, terminal;
-    double began, deadline, last_line;
-    uint64_t executions, steps;
-    size_t failures;
-    int status;
-};
+enum { USUAL_RUNS = 10000 };
+static const char *const USUAL_FOLDER = "quipu-out";
 
 static volatile sig_atomic_t interrupted;
 
-static void interrupt(int signal)
+/* The first ends the exploration with the report so far, a second the process. */
+static void interrupt(int signal_number)
 {
-    (void)signal;
     interrupted = 1;
+    signal(signal_number, SIG_DFL);
 }
 
 /* ---- giving blocks out ---- */
 
-static uint64_t blocks_of(const struct exploration *self)
+uint64_t blocks_of(const struct exploration *self)
 {
     if (self->exhaustive)
         return 1;
@@ -73,7 +38,7 @@ static struct block next_block(const struct exploration *self, size_t index)
     const struct target *target = &self->targets[index];
     struct block block = {.scenario = index, .first = target->count * QP_EXPLORE_BLOCK, .count = QP_EXPLORE_BLOCK};
     if (self->exhaustive) {
-        block.exhaustive = true;
+        block.kind = BLOCK_EXHAUSTIVE;
         block.count = self->runs;
     } else if (self->runs - block.first < block.count) {
         block.count = self->runs - block.first;
@@ -95,7 +60,7 @@ static bool give_one(struct exploration *self, size_t index)
         target->blocks = blocks;
         target->room = room;
     }
-    if (!workers_give(&self->workers, &block))
+    if (!workers_give(&self->workers, &block, NULL))
         return false;
     if (!target->count)
         target->began = seconds_now();
@@ -115,10 +80,28 @@ static void give_out(struct exploration *self)
 
 /* ---- taking them back ---- */
 
+static void count(struct target *target, struct given *given)
+{
+    struct found *found = given->found;
+    target->tally.executions += found->tally.executions;
+    target->tally.steps += found->tally.steps;
+    target->tally.redundant += found->tally.redundant;
+    target->tally.blocked += found->tally.blocked;
+    coverage_add(&target->tally, &found->tally);
+    target->complete = found->complete;
+    if (found->failed) {
+        target->failure = found;
+        return;
+    }
+    free(found);
+    given->found = NULL;
+}
+
 static void finish(struct exploration *self, struct target *target)
 {
     target->done = true;
     target->seconds = seconds_now() - target->began;
+    self->failures += target->failure != NULL;
     self->left--;
 }
 
@@ -126,180 +109,68 @@ static void finish(struct exploration *self, struct target *target)
 static void look_at(struct exploration *self, struct target *target)
 {
     while (!target->done && target->whole < target->count && target->blocks[target->whole].back) {
-        const struct given *given = &target->blocks[target->whole++];
-        target->tally.executions += given->executions;
-        target->tally.steps += given->steps;
-        target->failure = given->failure;
+        count(target, &target->blocks[target->whole++]);
         if (target->failure || target->whole == blocks_of(self))
             finish(self, target);
     }
 }
 
-static void take_back(struct exploration *self, const struct found *found)
+static void take_back(struct exploration *self, struct found *found)
 {
     struct target *target = &self->targets[found->block.scenario];
-    size_t index = found->block.exhaustive ? 0 : (size_t)(found->block.first / QP_EXPLORE_BLOCK);
+    size_t index = self->exhaustive ? 0 : (size_t)(found->block.first / QP_EXPLORE_BLOCK);
     struct given *given = &target->blocks[index];
-    given->executions = found->tally.executions;
-    given->steps = found->tally.steps;
-    coverage_add(&target->tally, &found->tally);
-    self->executions += found->tally.executions; /* also those behind a failure, which nobody needs */
+    self->executions += found->tally.executions;
     self->steps += found->tally.steps;
-    target->complete = found->complete;
-    target->tally.redundant += found->tally.redundant;
-    target->tally.blocked += found->tally.blocked;
+    self->blocks_back++;
     given->back = true;
-    if (found->failed && (given->failure = malloc(sizeof *found)) != NULL)
-        *given->failure = *found;
-    else
-        free(found->text);
+    given->found = found;
     look_at(self, target);
 }
 
-/* ---- what is said ---- */
-
-static const char *proved(const struct exploration *self, const struct target *target)
+/* It was left before it was done: all that is back counts, with the first failure there is. */
+static void count_rest(struct exploration *self, struct target *target)
 {
-    if (target->failure)
-        return "failed";
-    if (target->complete)
-        return "complete";
-    return self->exhaustive ? "bounded" : "sampled";
-}
-
-static void say_failure(const struct exploration *self, const struct target *target)
-{
-    const struct found *failure = target->failure;
-    if (failure->crashed)
-        printf("    case %" PRIu64 " %s%s (strategy %s, seed %" PRIu64 ")\n", failure->which.number,
-               failure->crashed < 0 ? "hung" : "crashed: ", failure->crashed < 0 ? "" : strsignal(failure->crashed),
-               self->options.strategy, self->options.seed);
-    else
-        printf("    found in case %" PRIu64 " (strategy %s, seed %" PRIu64 ")\n%s", failure->which.number,
-               self->options.strategy, self->options.seed, failure->text ? failure->text : "");
-}
-
-static void say_target(const struct exploration *self, const struct target *target)
-{
-    if (self->arguments->quiet && !target->failure)
-        return;
-    printf("%-38s %9" PRIu64 " executions  %s", target->run.scenario->name, target->tally.executions,
-           target->failure ? "FAILED" : proved(self, target));
-    if (self->exhaustive && !target->failure)
-        printf(" (%" PRIu64 " redundant, %" PRIu64 " blocked)", target->tally.redundant, target->tally.blocked);
-    if (self->options.cancel != QP_CANCEL_NONE)
-        printf(", %zu of %zu await points cancelled", coverage_cancelled(&target->tally), target->tally.point_count);
-    putchar('\n');
-    if (target->failure)
-        say_failure(self, target);
-    else if (self->arguments->name_count && self->options.cancel != QP_CANCEL_NONE)
-        coverage_print(stdout, &target->tally, true);
-}
-
-static void say_progress(struct exploration *self)
-{
-    double now = seconds_now(), elapsed = now - self->began;
-    char line[LINE];
-    if (self->arguments->quiet || now - self->last_line < (self->terminal ? 0.2 : 10))
-        return;
-    self->last_line = now;
-    snprintf(line, sizeof line, "%zu of %zu scenarios done, %" PRIu64 " executions, %.0f a second, %zu failed",
-             self->count - self->left, self->count, self->executions, (double)self->executions / (elapsed + 1e-9),
-             self->failures);
-    if (self->terminal)
-        fprintf(stderr, "\r\033[K%s", line);
-    else
-        fprintf(stderr, "%s\n", line);
-}
-
-/* ---- for machines ---- */
-
-static bool add_target(const struct exploration *self, const struct target *target, cJSON *array)
-{
-    cJSON *object = cJSON_CreateObject();
-    cJSON *coverage;
-    if (!object || !cJSON_AddItemToArray(array, object))
-        return false;
-    if (target->failure && target->failure->text && !cJSON_AddStringToObject(object, "failure", target->failure->text))
-        return false;
-    return cJSON_AddStringToObject(object, "name", target->run.scenario->name) &&
-           cJSON_AddStringToObject(object, "strategy", self->exhaustive ? "exhaustive" : self->options.strategy) &&
-           cJSON_AddStringToObject(object, "proved", target->failure ? "sampled" : proved(self, target)) &&
-           add_json_unsigned(object, "executions", target->tally.executions) &&
-           add_json_unsigned(object, "redundant", target->tally.redundant) &&
-           add_json_unsigned(object, "blocked", target->tally.blocked) &&
-           add_json_unsigned(object, "steps", target->tally.steps) &&
-           add_json_unsigned(object, "await_points", target->tally.point_count) &&
-           add_json_unsigned(object, "cancelled_points", coverage_cancelled(&target->tally)) &&
-           (coverage = cJSON_AddObjectToObject(object, "coverage")) != NULL &&
-           coverage_json(&target->tally, coverage) && add_json_unsigned(object, "failures", target->failure != NULL);
-}
-
-static int report_json(const struct exploration *self)
-{
-    cJSON *array = cJSON_CreateArray();
-    for (size_t i = 0; array && i < self->count; i++) {
-        if (!add_target(self, &self->targets[i], array)) {
-            cJSON_Delete(array);
-            array = NULL;
-        }
-    }
-    return write_json(self->arguments->json_file, array);
-}
-
-static bool report_junit(const struct exploration *self)
-{
-    struct junit junit;
-    if (!junit_begin(&junit, self->arguments->junit))
-        return false;
-    for (size_t i = 0; i < self->count; i++) {
-        const struct target *target = &self->targets[i];
-        const struct found *failure = target->failure;
-        junit_case(&junit, "quipu explore", target->run.scenario->name, target->seconds,
-                   failure ? JUNIT_FAILED : JUNIT_PASSED, failure ? "an execution failed" : "",
-                   failure && failure->text ? failure->text : "");
-    }
-    return junit_end(&junit, "quipu explore");
+    for (; target->whole < target->count && !target->failure; target->whole++)
+        if (target->blocks[target->whole].back)
+            count(target, &target->blocks[target->whole]);
+    self->failures += target->failure != NULL;
+    if (target->count)
+        target->seconds = seconds_now() - target->began;
 }
 
 /* ---- from beginning to end ---- */
 
-static void explore_all(struct exploration *self)
+/* Those that are done are told in order. */
+static void say_done(struct exploration *self, size_t *shown)
 {
-    static struct found found;
-    size_t i, shown = 0;
-    while (self->left && !interrupted && seconds_now() < self->deadline) {
-        give_out(self);
-        if (workers_wait(&self->workers, 200, &found))
-            take_back(self, &found);
-        for (; shown < self->count && self->targets[shown].done; shown++) {
-            if (self->terminal && !self->arguments->quiet)
-                fputs("\r\033[K", stderr);
-            self->failures += self->targets[shown].failure != NULL;
-            say_target(self, &self->targets[shown]);
-            fflush(stdout);
-        }
-        say_progress(self);
-    }
-    if (self->terminal && !self->arguments->quiet)
-        fputs("\r\033[K", stderr);
-    for (i = shown; i < self->count; i++) {
-        look_at(self, &self->targets[i]);
-        self->failures += self->targets[i].failure != NULL;
-        say_target(self, &self->targets[i]);
+    for (; *shown < self->count && self->targets[*shown].done; ++*shown) {
+        hide_progress(self);
+        say_target(self, &self->targets[*shown]);
+        fflush(stdout);
     }
 }
 
-static void say_sums(const struct exploration *self)
+static void explore_all(struct exploration *self)
 {
-    double seconds = seconds_now() - self->began;
-    printf("%zu scenarios, %zu failed; %" PRIu64 " executions of %" PRIu64 " steps in %.1f s", self->count,
-           self->failures, self->executions, self->steps, seconds);
-    if (interrupted)
-        printf(", interrupted");
-    else if (self->left)
-        printf(", until the time was over");
-    putchar('\n');
+    size_t shown = 0;
+    while (self->left && !interrupted && seconds_now() < self->deadline) {
+        struct found *found;
+        give_out(self);
+        found = workers_wait(&self->workers, 200);
+        if (found)
+            take_back(self, found);
+        say_done(self, &shown);
+        say_progress(self);
+    }
+    hide_progress(self);
+    self->interrupted = interrupted;
+    for (; shown < self->count; shown++) {
+        struct target *target = &self->targets[shown];
+        if (!target->done)
+            count_rest(self, target);
+        say_target(self, target);
+    }
 }
 
 static bool parse_cancel(const char *text, enum qp_explore_cancel *cancel)
@@ -363,23 +234,22 @@ static bool options_make_sense(struct exploration *self)
                                                 .declared = !arguments->cancel_text && !arguments->faults,
                                                 .check = !arguments->no_check};
     self->runs = arguments->runs ? arguments->runs : arguments->seconds || self->exhaustive ? UINT64_MAX : USUAL_RUNS;
+    self->folder = arguments->out ? arguments->out : USUAL_FOLDER;
     return parse_cancel(arguments->cancel_text, &self->options.cancel) &&
-           parse_faults(arguments->faults, &self->options.faults) && (!arguments->out || make_folder(arguments->out));
+           parse_faults(arguments->faults, &self->options.faults) && can_write(arguments->json_file) &&
+           can_write(arguments->junit) && (!arguments->out || make_folder(arguments->out));
 }
 
 static bool find_targets(struct exploration *self)
 {
-    struct qp_param_value params[MOST_PARAMS];
-    struct qp_scenario_run run;
-    while (selection_at(self->arguments, self->count, &run, params))
-        self->count++;
+    self->count = selection_count(self->arguments);
     self->targets = calloc(self->count ? self->count : 1, sizeof *self->targets);
     if (!self->targets || !self->count) {
         complain(self->targets ? "this program has no scenarios" : "out of memory");
         return false;
     }
     for (size_t i = 0; i < self->count; i++)
-        selection_at(self->arguments, i, &self->targets[i].run, params);
+        selection_at(self->arguments, i, &self->targets[i].run, self->targets[i].params);
     self->left = self->count;
     return true;
 }
@@ -392,29 +262,23 @@ static size_t jobs_of(const struct arguments *arguments)
     return processors < 1 ? 1 : processors > WORKERS_MOST ? WORKERS_MOST : (size_t)processors;
 }
 
+static bool start_workers(struct exploration *self)
+{
+    self->workers.arguments = self->arguments;
+    self->workers.options = self->options;
+    self->workers.folder = self->folder;
+    return workers_begin(&self->workers, jobs_of(self->arguments));
+}
+
 static void release(struct exploration *self)
 {
     for (size_t i = 0; i < self->count; i++) {
         struct target *target = &self->targets[i];
-        for (size_t k = 0; k < target->count; k++) {
-            if (target->blocks[k].failure)
-                free(target->blocks[k].failure->text);
-            free(target->blocks[k].failure);
-        }
+        for (size_t k = 0; k < target->count; k++)
+            found_free(target->blocks[k].found);
         free(target->blocks);
     }
     free(self->targets);
-}
-
-static int report(struct exploration *self)
-{
-    int status = self->failures ? EXIT_FAILED : EXIT_FINE;
-    say_sums(self);
-    if (self->arguments->json_file && report_json(self) != EXIT_FINE)
-        status = EXIT_BAD_INPUT;
-    if (self->arguments->junit && !report_junit(self))
-        status = EXIT_BAD_INPUT;
-    return status;
 }
 
 static int explore(struct arguments *arguments)
@@ -423,16 +287,18 @@ static int explore(struct arguments *arguments)
     int status;
     if (!selection_makes_sense(arguments, "explore") || !options_make_sense(&self))
         return EXIT_BAD_INPUT;
-    if (!find_targets(&self) || !workers_begin(&self.workers, arguments, &self.options, jobs_of(arguments))) {
+    if (!find_targets(&self) || !start_workers(&self)) {
         free(self.targets);
         return EXIT_BAD_INPUT;
     }
     signal(SIGINT, interrupt);
+    signal(SIGTERM, interrupt);
     self.began = self.last_line = seconds_now();
     self.deadline = arguments->seconds ? self.began + (double)arguments->seconds : 1e300;
     explore_all(&self);
     workers_end(&self.workers);
-    status = report(&self);
+    say_sums(&self);
+    status = !report_to_files(&self) ? EXIT_BAD_INPUT : self.failures ? EXIT_FAILED : EXIT_FINE;
     release(&self);
     return status;
 }

@@ -1,6 +1,7 @@
 /* See failure.h. No state. */
 #include "tools/failure.h"
 #include "tools/command.h"
+#include "tools/signature.h"
 #include "tools/story.h"
 #include <inttypes.h>
 #include <stdlib.h>
@@ -24,7 +25,43 @@ static bool keep_trace(const struct failure *failure, const struct qp_shrink *sh
     struct qp_trace_meta meta;
     size_t count = effective_params(failure->run, params);
     meta = trace_meta(failure->run, failure->seed, "replay", params, count, failure->faults, shrink->result);
-    return write_trace(failure->trace, &meta, recorder, shrink->result);
+    return write_trace(failure->path, &meta, recorder, shrink->result);
+}
+
+/* Where its trace goes. False: nowhere. */
+static bool find_path(struct failure *failure, const char *story)
+{
+    struct signature signature;
+    int length;
+    if (failure->trace) {
+        length = snprintf(failure->path, sizeof failure->path, "%s", failure->trace);
+    } else if (failure->folder && signature_init(&signature, &failure->key, story)) {
+        length = snprintf(failure->path, sizeof failure->path, "%s/%s-%08" PRIx32 ".jsonl", failure->folder,
+                          failure->run->scenario->name, (uint32_t)(signature_number(&signature) >> 32));
+        signature_end(&signature);
+    } else {
+        return false;
+    }
+    if (length > 0 && (size_t)length < sizeof failure->path)
+        return true;
+    complain("the path of the trace is longer than %zu bytes", sizeof failure->path - 1);
+    return false;
+}
+
+/* Returns owned; NULL: out of memory. */
+static char *make_story(struct failure *failure, const struct qp_recorder *recorder)
+{
+    struct qp_events events = qp_recorder_events(recorder);
+    char *story = NULL;
+    size_t size = 0;
+    FILE *memory = open_memstream(&story, &size);
+    if (!memory)
+        return NULL;
+    failure->lines = print_story(memory, &events, STORY_INDENT);
+    if (fclose(memory) == 0)
+        return story;
+    free(story);
+    return NULL;
 }
 
 /* How long the story was before. */
@@ -44,16 +81,20 @@ static size_t lines_of_first(struct qp_shrink *shrink, struct qp_recorder *recor
 
 static void tell(FILE *file, struct failure *failure, struct qp_shrink *shrink, struct qp_recorder *recorder)
 {
-    struct qp_events events = qp_recorder_events(recorder);
-    fprintf(file, "    ended as %s", qp_status_name(shrink->result->outcome));
+    char *story = make_story(failure, recorder);
     fprintf(file,
-            "; minimised in %" PRIu64 " executions, from %" PRIu64 " choices out of the ordinary to %" PRIu64 "\n",
-            shrink->executions, failure->first_odd, shrink->odd);
+            "    ended as %s; minimised in %" PRIu64 " executions, from %" PRIu64
+            " choices out of the ordinary to %" PRIu64 ", from %zu lines to %zu\n",
+            qp_status_name(shrink->result->outcome), shrink->executions, failure->first_odd, shrink->odd,
+            failure->first_lines, failure->lines);
     tell_rules(file, failure->checker);
     tell_lines(file, shrink->result->report);
-    failure->lines = print_story(file, &events, "    | ");
-    if (failure->trace && keep_trace(failure, shrink, recorder))
-        fprintf(file, "    again: %s replay %s\n", failure->program, failure->trace);
+    fputs(story ? story : "", file);
+    if (!story || !find_path(failure, story) || !keep_trace(failure, shrink, recorder))
+        failure->path[0] = '\0';
+    free(story);
+    if (failure->path[0])
+        fprintf(file, "    again: %s replay %s\n", failure->program, failure->path);
 }
 
 static bool tell_shrunk(FILE *file, struct failure *failure, struct qp_shrink *shrink)
@@ -81,8 +122,11 @@ bool tell_failure(FILE *file, struct failure *failure)
                                .run = failure->run,
                                .checker = failure->checker,
                                .faults = failure->faults,
+                               .execute = failure->isolated ? isolated_execute : NULL,
+                               .execute_context = failure->isolated,
                                .key = failure->key,
                                .most = failure->most,
+                               .progress = failure->progress,
                                .result = result};
     bool told = result && qp_shrink_begin(&shrink, failure->choices, failure->choice_count) &&
                 tell_shrunk(file, failure, &shrink);

@@ -4,6 +4,7 @@
 
 #include "sim/shrink.h"
 #include "tools/execute.h"
+#include "tools/isolated.h"
 #include <stdio.h>
 
 struct failure {
@@ -11,12 +12,17 @@ struct failure {
     const struct qp_scenario_run *run;
     struct qp_sim *sim;
     struct qp_checker *checker; /* NULL: no rules */
+    struct isolated *isolated;  /* where it is executed, for it ends its process; NULL: here */
     uint32_t faults;
     uint64_t seed;
     const uint32_t *choices; /* of the failed execution; borrowed */
     size_t choice_count;
-    uint64_t most;      /* executions that the minimising may take */
-    const char *trace;  /* where the trace goes; NULL: nowhere */
+    uint64_t most;               /* executions that the minimising may take */
+    volatile uint64_t *progress; /* counts them, for whoever waits; NULL: nobody does */
+    const char *trace;           /* where the trace goes; NULL: nowhere, or into `folder` */
+    const char
+        *folder;    /* likewise, as NAME-STORY.jsonl, where STORY is a number that hangs on the story; NULL: nowhere */
+    char path[256]; /* where it went; "": it was not written */
     size_t first_lines; /* of the story before */
     size_t lines;       /* and after it was minimised */
     uint64_t first_odd, odd;

@@ -3,6 +3,7 @@
  */
 #include "tools/command.h"
 #include "tools/execute.h"
+#include "tools/isolated.h"
 #include "traces/compare.h"
 #include "traces/digest.h"
 #include "traces/reader.h"
@@ -58,44 +59,83 @@ static int compare(const char *path, const struct qp_trace *trace, const struct 
     return first == QP_EVENTS_SAME ? verdict(path, trace, result) : diverged(path, &recorded, &replayed, first);
 }
 
-static int replay_trace(const char *path, const struct qp_trace *trace)
-{
-    static const uint32_t none;
+/* What is needed to run a recorded scenario again. */
+struct replayed {
+    const char *path;
+    const struct qp_trace *trace;
     struct qp_param_value params[QP_TRACE_PARAMS_MOST];
-    struct qp_scenario_run run = {.params = params, .param_count = trace->meta.param_count};
-    struct any_strategy strategy;
-    struct qp_sim_config config = {.seed = trace->meta.seed};
-    struct qp_watch watch = {.recorder = qp_recorder_create(0), .checker = qp_checker_create()};
-    struct qp_sim_result *result;
+    struct qp_scenario_run run;
+    struct qp_replay_strategy replay;
+    struct qp_watch watch; /* owns both */
+    struct qp_sim_result result;
+};
+
+static int replay_here(struct replayed *self)
+{
+    struct qp_sim_config config = {
+        .seed = self->trace->meta.seed, .strategy = &self->replay.strategy, .faults = self->trace->meta.faults};
     struct qp_sim sim;
     bool kept;
     int status;
-    run.scenario = trace->meta.scenario ? qp_scenario_find(trace->meta.scenario) : NULL;
-    if (!run.scenario)
-        return complain("%s is of scenario '%s', which this program does not have", path,
-                        trace->meta.scenario ? trace->meta.scenario : "");
-    if (!recorded_params(&trace->meta, run.scenario, params))
-        return EXIT_BAD_INPUT;
-    result = malloc(sizeof *result);
-    any_strategy_init(&strategy, trace->meta.choices ? trace->meta.choices : &none, trace->meta.choice_count);
-    config.strategy = strategy.chosen;
-    config.faults = trace->meta.faults;
     qp_sim_init(&sim);
-    if (result && watch.recorder && watch.checker) {
-        kept = qp_execute_watched(&sim, &run, &config, &watch, result);
-        status = compare(path, trace, watch.recorder, result);
-        if (status == EXIT_FINE && !kept) {
-            print_violations(watch.checker);
-            printf("%s\n", result->report);
-            status = EXIT_FAILED;
-        }
-    } else {
-        status = complain("out of memory");
+    kept = qp_execute_watched(&sim, &self->run, &config, &self->watch, &self->result);
+    status = compare(self->path, self->trace, self->watch.recorder, &self->result);
+    if (status == EXIT_FINE && !kept) {
+        print_violations(self->watch.checker);
+        printf("%s\n", self->result.report);
+        status = EXIT_FAILED;
     }
     qp_sim_end(&sim);
-    qp_recorder_destroy(watch.recorder);
-    qp_checker_destroy(watch.checker);
-    free(result);
+    return status;
+}
+
+/* What was recorded ended its process: it may do so again, but not with this one. */
+static int replay_isolated(struct replayed *self)
+{
+    struct isolated isolated = {0};
+    int status;
+    if (!isolated_begin(&isolated))
+        return complain("out of memory");
+    if (isolated_execute(&isolated, &self->run, &self->replay, self->trace->meta.faults, self->watch.recorder,
+                         &self->result)) {
+        complain("the replay of %s came to its end, and the recorded run %s", self->path, self->trace->meta.report);
+        status = EXIT_DIVERGED;
+    } else {
+        status = compare(self->path, self->trace, self->watch.recorder, &self->result);
+        if (status == EXIT_FINE) {
+            printf("%s\n", self->result.report);
+            status = EXIT_FAILED;
+        }
+    }
+    isolated_end(&isolated);
+    return status;
+}
+
+static int replay_trace(const char *path, const struct qp_trace *trace, bool here)
+{
+    static const uint32_t none;
+    struct replayed *self;
+    int status;
+    const struct qp_scenario *scenario = trace->meta.scenario ? qp_scenario_find(trace->meta.scenario) : NULL;
+    if (!scenario)
+        return complain("%s is of scenario '%s', which this program does not have", path,
+                        trace->meta.scenario ? trace->meta.scenario : "");
+    self = calloc(1, sizeof *self);
+    if (!self)
+        return complain("out of memory");
+    *self = (struct replayed){.path = path, .trace = trace};
+    self->run = (struct qp_scenario_run){scenario, self->params, trace->meta.param_count, QP_OK, ""};
+    self->watch = (struct qp_watch){.recorder = qp_recorder_create(0), .checker = qp_checker_create()};
+    qp_replay_strategy_init(&self->replay, trace->meta.choices ? trace->meta.choices : &none, trace->meta.choice_count);
+    if (!self->watch.recorder || !self->watch.checker)
+        status = complain("out of memory");
+    else if (!recorded_params(&trace->meta, scenario, self->params))
+        status = EXIT_BAD_INPUT;
+    else
+        status = !here && ending_is_known(trace->meta.report) ? replay_isolated(self) : replay_here(self);
+    qp_recorder_destroy(self->watch.recorder);
+    qp_checker_destroy(self->watch.checker);
+    free(self);
     return status;
 }
 
@@ -112,7 +152,7 @@ static int replay(struct arguments *arguments)
         status = complain("%s was recorded by the program '%s': run that with QUIPU_REPLAY=%s", arguments->names[0],
                           trace.meta.main, arguments->names[0]);
     else
-        status = replay_trace(arguments->names[0], &trace);
+        status = replay_trace(arguments->names[0], &trace, false);
     qp_trace_free(&trace);
     return status;
 }

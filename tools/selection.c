@@ -1,6 +1,7 @@
 /* See selection.h. No state. */
 #include "tools/selection.h"
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -68,6 +69,26 @@ bool selection_at(const struct arguments *arguments, size_t index, struct qp_sce
     *run = (struct qp_scenario_run){.scenario = scenario, .params = params};
     run->param_count = select_params(arguments, scenario, params);
     return true;
+}
+
+size_t selection_count(const struct arguments *arguments)
+{
+    size_t count = 0;
+    if (!arguments->all)
+        return arguments->name_count;
+    for (const struct qp_scenario *scenario = qp_scenario_first(); scenario; scenario = scenario->next)
+        count++;
+    return count;
+}
+
+bool can_write(const char *path)
+{
+    FILE *file = path ? fopen(path, "w") : NULL;
+    if (file)
+        fclose(file);
+    else if (path)
+        complain("cannot write %s: %s", path, strerror(errno));
+    return file || !path;
 }
 
 bool make_folder(const char *path)

@@ -12,6 +12,12 @@ bool selection_makes_sense(const struct arguments *arguments, const char *comman
 bool selection_at(const struct arguments *arguments, size_t index, struct qp_scenario_run *run,
                   struct qp_param_value params[MOST_PARAMS]);
 
+/* How many scenarios it names. */
+size_t selection_count(const struct arguments *arguments);
+
+/* Whether a file can be written there, or NULL; what was in it is gone. False: a sentence was printed. */
+bool can_write(const char *path);
+
 /* Makes a folder unless there is one. False: a sentence was printed. */
 bool make_folder(const char *path);
 

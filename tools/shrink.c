@@ -8,19 +8,21 @@
 
 enum { MOST_EXECUTIONS = 100000 };
 
-/* What it fails by when it is run again. False: it does not. */
+/* What it fails by when it is run again, here or in a process of its own. False: it does not. */
 static bool fails_by(struct failure *failure, struct qp_sim_result *result)
 {
     struct qp_replay_strategy replay;
     struct qp_scenario_run run = *failure->run;
-    struct qp_sim_config config = {.faults = failure->faults};
+    struct qp_sim_config config = {.strategy = &replay.strategy, .faults = failure->faults};
     struct qp_watch watch = {.checker = failure->checker};
+    bool kept;
     qp_replay_strategy_init(&replay, failure->choices, failure->choice_count);
-    config.strategy = &replay.strategy;
-    if (qp_execute_watched(failure->sim, &run, &config, &watch, result))
-        return false;
-    failure->key = qp_failure_key(result, failure->checker);
-    return true;
+    if (failure->isolated)
+        kept = isolated_execute(failure->isolated, &run, &replay, failure->faults, NULL, result);
+    else
+        kept = qp_execute_watched(failure->sim, &run, &config, &watch, result);
+    failure->key = qp_failure_key(result, failure->isolated ? NULL : failure->checker);
+    return !kept;
 }
 
 static int shrink_trace(const char *path, const struct qp_trace *trace, struct failure *failure)
@@ -43,6 +45,7 @@ static int shrink_file(struct arguments *arguments, const struct qp_trace *trace
     struct qp_param_value params[QP_TRACE_PARAMS_MOST];
     struct qp_scenario_run run = {.params = params, .param_count = trace->meta.param_count};
     struct failure failure = {.program = arguments->program, .run = &run, .faults = trace->meta.faults};
+    struct isolated isolated = {0};
     struct qp_sim sim;
     int status;
     run.scenario = trace->meta.scenario && !trace->meta.main ? qp_scenario_find(trace->meta.scenario) : NULL;
@@ -58,9 +61,12 @@ static int shrink_file(struct arguments *arguments, const struct qp_trace *trace
     failure.trace = arguments->out ? arguments->out : arguments->names[0];
     failure.checker = qp_checker_create();
     failure.sim = &sim;
+    if (ending_is_known(trace->meta.report) && isolated_begin(&isolated))
+        failure.isolated = &isolated;
     qp_sim_init(&sim);
     status = shrink_trace(arguments->names[0], trace, &failure);
     qp_sim_end(&sim);
+    isolated_end(&isolated);
     qp_checker_destroy(failure.checker);
     return status;
 }
