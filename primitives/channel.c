@@ -17,6 +17,7 @@
  */
 #include "scheduler/hold.h"
 #include "scheduler/misuse.h"
+#include "scheduler/ops.h"
 #include "scheduler/runtime.h"
 #include "scheduler/say.h"
 #include "scheduler/value.h"
@@ -851,7 +852,7 @@ static const struct qp_object *recv_object(const struct qp_future *future)
     return &((const struct qp_recv_future *)future)->receiver->channel->object;
 }
 
-const struct qp_future_ops qp_recv_ops = {"recv", recv_poll, recv_drop, recv_object, NULL};
+const struct qp_future_ops qp_recv_ops = {qp_op_recv, recv_poll, recv_drop, recv_object, NULL};
 
 enum qp_status qp_try_recv(struct qp_receiver *receiver, void *value)
 {

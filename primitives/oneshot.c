@@ -10,6 +10,7 @@
  */
 #include "scheduler/misuse.h"
 #include "scheduler/object.h"
+#include "scheduler/ops.h"
 #include "scheduler/runtime.h"
 #include "scheduler/say.h"
 #include "scheduler/value.h"
@@ -224,7 +225,7 @@ static const struct qp_object *recv_object(const struct qp_future *future)
     return &of_receiver(((const struct qp_oneshot_recv_future *)future)->receiver)->object;
 }
 
-const struct qp_future_ops qp_oneshot_recv_ops = {"oneshot_recv", recv_poll, recv_drop, recv_object, NULL};
+const struct qp_future_ops qp_oneshot_recv_ops = {qp_op_oneshot_recv, recv_poll, recv_drop, recv_object, NULL};
 
 void qp_oneshot_receiver_drop(struct qp_oneshot_receiver *receiver)
 {

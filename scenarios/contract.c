@@ -36,7 +36,8 @@ static void send_deposits(void *arg)
 QP_SCENARIO(contract_cancel_safe, "a receive that is the last await of its function keeps that one cancel-safe")
 {
     struct account self = {0, NULL};
-    struct qp_contract contract = {"deposit_one", QP_PROMISE_CANCEL_SAFE, digest_balance, &self};
+    struct qp_contract contract = {
+        .name = "deposit_one", .promise = QP_PROMISE_CANCEL_SAFE, .digest = digest_balance, .state = &self};
     struct qp_sender *tx;
     struct qp_handle sender;
     int i;
@@ -77,7 +78,8 @@ static void sit_for_a_while(void *arg)
 QP_SCENARIO(contract_undone, "a deferred call undoes what a cancelled function did")
 {
     struct seats self = {3};
-    struct qp_contract contract = {"sit_for_a_while", QP_PROMISE_CANCEL_SAFE, digest_seats, &self};
+    struct qp_contract contract = {
+        .name = "sit_for_a_while", .promise = QP_PROMISE_CANCEL_SAFE, .digest = digest_seats, .state = &self};
     int i;
     for (i = 0; i < 4; i++)
         qp_await(qp_timeout_ms((int64_t)qp_random(4), qp_held_to(&contract, qp_async(sit_for_a_while, &self))));
@@ -109,7 +111,8 @@ static void do_one(void *arg)
 QP_SCENARIO(contract_lossy, "a function that may lose what it took does not count it as done")
 {
     struct worker self = {NULL, 0};
-    struct qp_contract contract = {"do_one", QP_PROMISE_LOSSY, digest_done, &self};
+    struct qp_contract contract = {
+        .name = "do_one", .promise = QP_PROMISE_LOSSY, .digest = digest_done, .state = &self};
     struct qp_sender *tx;
     struct qp_handle sender;
     int i;

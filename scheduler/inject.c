@@ -6,14 +6,18 @@
  * clock moves when that poll is over, for time passes between steps.
  */
 #include "scheduler/inject.h"
+#include "scheduler/contract.h"
 #include "scheduler/coroutine.h"
 #include "scheduler/ops.h"
+#include "scheduler/poll.h"
 #include "scheduler/step.h"
+#include <quipu/channel.h>
+#include <quipu/oneshot.h>
 #include <quipu/race.h>
 #include <quipu/time.h>
 
 const char qp_op_sleep[] = "sleep", qp_op_timeout[] = "timeout", qp_op_timeout_join[] = "timeout_join",
-           qp_op_race[] = "race";
+           qp_op_race[] = "race", qp_op_recv[] = "recv", qp_op_oneshot_recv[] = "oneshot_recv";
 
 enum { MOST_DEPTH = 32 };
 
@@ -124,6 +128,22 @@ static bool is_boundary(const struct qp_future *future)
     return op == qp_op_timeout || op == qp_op_timeout_join || (op == qp_op_race && inner_at(future, 1));
 }
 
+/*
+ * Whether it waits, is cancel-safe, and has nobody else's place in the queue to lose: then it may be dropped and begun
+ * again, and nobody may see that.
+ */
+static bool may_begin_again(const struct qp_future *future)
+{
+    const struct qp_wait *wait = NULL;
+    if (future->state != QP_FUTURE_PENDING)
+        return false;
+    if (future->ops->name == qp_op_recv)
+        wait = &((const struct qp_recv_future *)future)->wait;
+    else if (future->ops->name == qp_op_oneshot_recv)
+        wait = &((const struct qp_oneshot_recv_future *)future)->wait;
+    return wait ? wait->next == wait->prev : qp_contract_can_begin_again(future);
+}
+
 /* Finds those of a future and of what is inside of it. Whether `inside` was found there. */
 static bool find(struct boundaries *self, struct qp_future *future, unsigned depth)
 {
@@ -159,6 +179,18 @@ static bool contains(const struct qp_future *future, const struct qp_future *wan
 }
 
 /* ---- cancellations ---- */
+
+/* Finds the waits that may be dropped and begun again. */
+static void find_waits(struct boundaries *self, struct qp_future *future, unsigned depth)
+{
+    struct qp_future *child;
+    if (depth == MOST_DEPTH || future->state == QP_FUTURE_DONE)
+        return;
+    if (may_begin_again(future))
+        add(self, self->moment, QP_BOUNDARY_RETRY, future);
+    for (size_t i = 0; (child = inner_at(future, i)) != NULL; i++)
+        find_waits(self, child, depth + 1);
+}
 
 /* Asks whether the running task's wait is cancelled at this moment, and by what. 0: it is not. */
 static uint32_t ask(struct boundaries *self, const struct qp_task *task, enum qp_moment moment,
@@ -215,6 +247,54 @@ static void expire(struct qp_task *task)
     }
 }
 
+/* Tells that a future polls another one, which was dropped and is new. */
+static void tell_parent(struct qp_future *parent, struct qp_future *renewed, unsigned depth)
+{
+    struct qp_future *child;
+    if (depth == MOST_DEPTH || parent->state == QP_FUTURE_DONE)
+        return;
+    for (size_t i = 0; (child = inner_at(parent, i)) != NULL; i++) {
+        if (child != renewed)
+            tell_parent(child, renewed, depth + 1);
+        else if (parent->id)
+            QP_EMIT(FUTURE_INNER, .future = parent->id, .op = parent->ops->name,
+                    .fields = {qp_future_number(child), i});
+    }
+}
+
+static void begin_again(struct qp_task *task, struct qp_future *future)
+{
+    QP_EMIT(FAULT, .fields = {QP_CHOICE_RETRY});
+    if (qp_contract_can_begin_again(future)) {
+        qp_contract_begin_again(future);
+    } else {
+        qp_future_drop(future);
+        qp_future_init(future, future->ops);
+    }
+    if (QP_TRACING)
+        tell_parent(qp_task_future(task), future, 0);
+}
+
+/* Whether one of what a task waits for was dropped and is new. */
+static bool retry(struct qp_task *task, enum qp_moment moment)
+{
+    struct boundaries waits = {.runtime = task->runtime, .moment = moment};
+    struct qp_choice choice = {.kind = QP_CHOICE_RETRY, .runtime = task->runtime, .moment = moment};
+    uint32_t chosen;
+    if (!qp_injects(QP_CHOICE_RETRY) || task->flags & QP_TASK_ABORTED || task->runtime->expiring)
+        return false;
+    find_waits(&waits, qp_task_future(task), 0);
+    if (!waits.count)
+        return false;
+    choice.site = qp_task_site(task);
+    choice.count = waits.count + 1;
+    choice.cancellations = waits.all;
+    chosen = choice.runtime->env.choose(choice.runtime->env.context, &choice);
+    if (chosen)
+        begin_again(task, waits.futures[chosen - 1]);
+    return chosen != 0;
+}
+
 bool qp_inject_before(struct qp_coroutine *coroutine)
 {
     struct boundaries boundaries = {.inside = &coroutine->future};
@@ -229,6 +309,11 @@ bool qp_inject_before(struct qp_coroutine *coroutine)
         coroutine->future.stage |= QP_COROUTINE_HELD;
     }
     return chosen != 0;
+}
+
+bool qp_inject_pending(struct qp_task *task)
+{
+    return retry(task, QP_MOMENT_PENDING);
 }
 
 void qp_inject_suspended(struct qp_task *task)
@@ -262,6 +347,8 @@ void qp_inject_woken(struct qp_task *task)
         abort_here(task);
     else if (chosen)
         qp_runtime_pass(task->runtime, expires_at(boundaries.futures[chosen - 1]));
+    else
+        retry(task, QP_MOMENT_WOKEN);
 }
 
 /* ---- between steps ---- */

@@ -16,8 +16,8 @@ struct qp_coroutine;
 /* The kinds of choices that inject something, of those that a runtime's environment wants. */
 static inline uint16_t qp_injected(const struct qp_runtime *runtime)
 {
-    const uint32_t kinds =
-        1u << QP_CHOICE_CANCEL | 1u << QP_CHOICE_YIELD | 1u << QP_CHOICE_SPURIOUS | 1u << QP_CHOICE_CLOCK;
+    const uint32_t kinds = 1u << QP_CHOICE_CANCEL | 1u << QP_CHOICE_YIELD | 1u << QP_CHOICE_SPURIOUS |
+                           1u << QP_CHOICE_CLOCK | 1u << QP_CHOICE_RETRY;
     return runtime->env.choose ? (uint16_t)(runtime->env.choices & kinds) : 0;
 }
 
@@ -29,7 +29,13 @@ static inline bool qp_injects(enum qp_choice_kind kind)
 /* Before the first poll of what a coroutine awaits. True: it does not go on, and suspends at once. */
 bool qp_inject_before(struct qp_coroutine *coroutine);
 
-/* The running task's poll ended pending: what is done instead of qp_step_suspended. */
+/*
+ * The running task's poll ended pending. True: what it waits for was dropped and is new, and the task has to be polled
+ * once more in the same step, as if nothing had been.
+ */
+bool qp_inject_pending(struct qp_task *task);
+
+/* And it waits: what is done instead of qp_step_suspended. */
 void qp_inject_suspended(struct qp_task *task);
 
 /* The task was woken and is about to be polled. */

@@ -565,6 +565,8 @@ void qp_task_step(struct qp_task *task)
     } else {
         qp_step_begin(task);
         status = future->ops->poll(future, &task->waker);
+        if (QP_UNLIKELY(qp_thread.injecting) && status == QP_PENDING && qp_inject_pending(task))
+            status = future->ops->poll(future, &task->waker);
         task = qp_thread.task; /* whoever came back; NULL: it has done all of this */
         if (QP_LIKELY(task != NULL)) {
             qp_task_future(task)->state = status == QP_PENDING ? QP_FUTURE_PENDING : QP_FUTURE_DONE;

@@ -61,7 +61,8 @@ bool qp_explorer_init(struct qp_explorer *self, const struct qp_scenario_run *ru
         return false;
     if (options->declared)
         inject_declared(self, run->scenario->declared);
-    self->faults = self->options.faults | (self->options.cancel != QP_CANCEL_NONE ? QP_FAULT_CANCEL : 0);
+    self->faults =
+        self->options.faults | (self->options.cancel != QP_CANCEL_NONE ? QP_FAULT_CANCEL | QP_FAULT_RETRY : 0);
     qp_sim_init(&self->sim);
     init_strategies(self);
     return true;
@@ -153,7 +154,7 @@ static struct qp_strategy *prepare(struct qp_explorer *self, uint64_t at, uint64
     self->cancel.at = at;
     self->cancel.and_at = and_at;
     self->cancel.one_in = self->options.cancel == QP_CANCEL_RANDOM ? 16 : 0;
-    self->cancel.faulty = true;
+    self->cancel.faulty = self->options.faults;
     self->cancel.seen = see;
     self->cancel.context = self;
     return self->faults ? &self->cancel.strategy : self->strategy;

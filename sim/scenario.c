@@ -53,7 +53,7 @@ void qp_scenario_faults_register(struct qp_scenario_faults *faults)
 
 uint32_t qp_scenario_bears(const struct qp_scenario *scenario)
 {
-    const uint32_t usual = QP_FAULT_YIELD | QP_FAULT_SPURIOUS;
+    const uint32_t usual = QP_FAULT_YIELD | QP_FAULT_SPURIOUS | QP_FAULT_RETRY;
     return (usual | scenario->declared) & ~scenario->not_assumed;
 }
 
@@ -105,7 +105,8 @@ void qp_expect(enum qp_status outcome, const char *text)
 }
 
 _Static_assert(QP_FAULT_YIELD == 1 << QP_CHOICE_YIELD && QP_FAULT_SPURIOUS == 1 << QP_CHOICE_SPURIOUS &&
-                   QP_FAULT_CANCEL == 1 << QP_CHOICE_CANCEL && QP_FAULT_CLOCK == 1 << QP_CHOICE_CLOCK,
+                   QP_FAULT_CANCEL == 1 << QP_CHOICE_CANCEL && QP_FAULT_CLOCK == 1 << QP_CHOICE_CLOCK &&
+                   QP_FAULT_RETRY == 1 << QP_CHOICE_RETRY,
                "a fault is the bit of a kind of choice");
 
 static void body(void *arg)

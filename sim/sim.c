@@ -35,14 +35,23 @@ static void record(struct qp_sim *sim, uint32_t chosen)
         sim->choices[sim->count++] = chosen;
 }
 
+/* A wait that is begun again is a disturbance that nobody may notice. */
+static void note_injected(struct qp_sim *sim, const struct qp_choice *choice)
+{
+    if (choice->kind == QP_CHOICE_RETRY)
+        sim->retried = sim->retried ? sim->retried : sim->count;
+    else if (sim->config->faults >> choice->kind & 1)
+        sim->injected |= 1u << choice->kind;
+}
+
 static uint32_t choose(void *context, const struct qp_choice *choice)
 {
     struct qp_sim *sim = context;
     struct qp_strategy *strategy = sim->config->strategy;
     uint32_t chosen = strategy->ops->choose(strategy, choice);
     record(sim, chosen);
-    if (chosen && sim->config->faults >> choice->kind & 1)
-        sim->injected |= 1u << choice->kind;
+    if (chosen)
+        note_injected(sim, choice);
     QP_EMIT(CHOICE, .fields = {choice->kind, choice->count, chosen});
     return chosen;
 }
@@ -272,6 +281,7 @@ static void begin(struct qp_sim *sim, const struct qp_sim_config *config)
     sim->now_ns = 0;
     sim->count = 0;
     sim->injected = 0;
+    sim->retried = 0;
     sim->truncated = false;
     sim->queued = sim->queued_last = sim->started = NULL;
     sim->arena.failing = config->failing_allocation;
@@ -299,5 +309,6 @@ void qp_sim_run(struct qp_sim *sim, const struct qp_sim_config *config, qp_async
     result->choice_count = sim->count;
     result->truncated = sim->truncated;
     result->injected = sim->injected;
+    result->retried = sim->retried;
     qp_arena_reset(&sim->arena);
 }

@@ -37,6 +37,7 @@ struct qp_sim_result {
     size_t choice_count;
     bool truncated;    /* there was no memory for all choices: the list is not the execution */
     uint32_t injected; /* bits of the kinds in `faults` of which another than the first alternative was chosen */
+    size_t retried;    /* the number, from 1, of the first choice by which a wait was begun again; 0: none */
     char report[4096];
 };
 
@@ -49,6 +50,7 @@ struct qp_sim {
     bool lent; /* `choices` is not ours */
     bool truncated;
     uint32_t injected;
+    size_t retried;
     struct qp_work *queued, *queued_last; /* blocking work, in order of submission */
     struct qp_work *started;              /* by the time at which it is finished */
 };

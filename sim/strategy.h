@@ -139,7 +139,7 @@ struct qp_cancel_strategy {
     uint64_t at, and_at;
     uint64_t moments; /* how many there were in this execution */
     uint32_t one_in;
-    bool faulty;                       /* other faults happen: how likely each kind is, is drawn for each execution */
+    uint32_t faulty; /* bits of the kinds of faults that happen; how likely each is, is drawn for each execution */
     uint32_t chances[QP_CHOICE_KINDS]; /* of each kind of fault one in so many; 0: never */
     struct qp_random_strategy random;  /* for both */
     /* Told of each choice of a cancellation, and of what was chosen; or NULL. */

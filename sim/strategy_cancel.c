@@ -22,7 +22,7 @@ static void begin(struct qp_strategy *strategy, uint64_t seed)
 /* Any but the first alternative is one. */
 static uint32_t fault(struct qp_cancel_strategy *self, const struct qp_choice *choice)
 {
-    uint32_t one_in = self->faulty ? self->chances[choice->kind] : 0;
+    uint32_t one_in = self->faulty >> choice->kind & 1 ? self->chances[choice->kind] : 0;
     if (!one_in || qp_random_draw(&self->random, one_in))
         return 0;
     return 1 + (choice->count > 2 ? qp_random_draw(&self->random, choice->count - 1) : 0);
@@ -46,8 +46,10 @@ static uint32_t choose(struct qp_strategy *strategy, const struct qp_choice *cho
 {
     struct qp_cancel_strategy *self = (struct qp_cancel_strategy *)strategy;
     uint32_t chosen;
-    if (choice->kind == QP_CHOICE_CANCEL) {
+    if (choice->kind == QP_CHOICE_CANCEL || choice->kind == QP_CHOICE_RETRY) {
         chosen = cancellation(self, choice);
+        if (!chosen && choice->kind == QP_CHOICE_RETRY)
+            chosen = fault(self, choice);
         if (self->seen)
             self->seen(self->context, choice, chosen);
         return chosen;

@@ -1,5 +1,6 @@
 /* See watch.h. No state. */
 #include "sim/watch.h"
+#include "sim/retry.h"
 
 static void watch_event(void *context, const struct qp_event *event)
 {
@@ -43,8 +44,12 @@ static bool judge(const struct qp_scenario_run *run, const struct qp_watch *watc
 bool qp_execute_watched(struct qp_sim *sim, struct qp_scenario_run *run, struct qp_sim_config *config,
                         struct qp_watch *watch, struct qp_sim_result *result)
 {
+    bool kept;
     listen(watch, config, true);
-    return judge(run, watch, result, qp_scenario_execute(sim, run, config, result));
+    kept = judge(run, watch, result, qp_scenario_execute(sim, run, config, result));
+    if (kept && result->retried && !result->truncated)
+        kept = qp_retry_is_transparent(sim, run, config, result);
+    return kept;
 }
 
 bool qp_execute_watched_by(

@@ -17,7 +17,8 @@ struct qp_watch {
 /*
  * Executes, and has the checker's last word: true when the scenario kept its word and no rule was broken. Whatever the
  * recorder had is cleared. An execution into which something was injected that the scenario does not bear may end
- * in a deadlock: whoever would have gone on may have been cancelled.
+ * in a deadlock: whoever would have gone on may have been cancelled. One in which a wait was begun again is compared
+ * with that in which it was not (retry.h).
  */
 bool qp_execute_watched(struct qp_sim *sim, struct qp_scenario_run *run, struct qp_sim_config *config,
                         struct qp_watch *watch, struct qp_sim_result *result);

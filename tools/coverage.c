@@ -4,7 +4,7 @@
 #include <inttypes.h>
 
 static const char *const moments[QP_MOMENTS] = {"before", "pending", "woken", "tied"};
-static const char *const boundaries[QP_BOUNDARIES] = {"abort", "timeout", "race"};
+static const char *const boundaries[QP_BOUNDARIES] = {"abort", "timeout", "race", "retry"};
 
 enum { CELL = 40 };
 

@@ -206,7 +206,7 @@ static bool parse_faults(const char *text, uint32_t *faults)
         size_t length = strcspn(text, ",");
         int kind = fault_named(text, length);
         if (kind < 0) {
-            complain("--faults takes none, or a list of yield, spurious and clock, not '%s'", text);
+            complain("--faults takes none, or a list of yield, spurious, clock and retry, not '%s'", text);
             return false;
         }
         *faults |= 1u << kind;
@@ -309,7 +309,7 @@ const struct command explore_command = {
     "[--faults LIST] "
     "[--param NAME=VALUE] [--jobs N] [--out DIR] [--json FILE] [--junit FILE] [--no-check] [--quiet]",
     " --all --strategy:random|pct|pos|surw|portfolio|exhaustive --depth --seed --runs --time --exhaustive "
-    "--cancel:none|each|pairs|random --faults:spurious|yield|clock|spurious,yield --param --jobs --out --json= "
+    "--cancel:none|each|pairs|random --faults:spurious|yield|clock|retry|spurious,yield --param --jobs --out --json= "
     "--junit "
     "--no-check --quiet ",
     "Looks for an execution that fails. What it finds is made as small as it can be, and told: which contract or "
@@ -326,7 +326,9 @@ const struct command explore_command = {
     "                    boundary around it; pairs: with each two; random. A disturbed execution must give back what\n"
     "                    it holds and break no contract; the scenario's own assertions count where it bears that\n"
     "  --faults LIST     of: spurious, a task that waits is polled without a cause; yield, a task suspends before an\n"
-    "                    await; clock, time passes up to the next deadline although tasks are ready. How likely each\n"
+    "                    await; clock, time passes up to the next deadline although tasks are ready; retry, a wait "
+    "that\n"
+    "                    is cancel-safe is dropped and begun again. How likely each\n"
     "                    is, is drawn for each case. Without --faults and --cancel what a scenario declares that it\n"
     "                    bears is injected; none: nothing is\n"
     "  --param NAME=VALUE  sets an integer parameter that the scenario declares; may be repeated\n"

@@ -108,13 +108,28 @@ void check_woken(struct qp_checker *c, const struct qp_event *e)
 
 /* ---- a future's place among the others ---- */
 
-static void add_child(struct future *parent, struct future *child)
+static void add_child_behind(struct future *parent, struct future *before, struct future *child)
 {
     child->parent = parent;
-    child->prev_sibling = parent->last_child;
-    child->next_sibling = NULL;
-    *(parent->last_child ? &parent->last_child->next_sibling : &parent->first_child) = child;
-    parent->last_child = child;
+    child->prev_sibling = before;
+    child->next_sibling = before ? before->next_sibling : parent->first_child;
+    *(before ? &before->next_sibling : &parent->first_child) = child;
+    *(child->next_sibling ? &child->next_sibling->prev_sibling : &parent->last_child) = child;
+}
+
+static void add_child(struct future *parent, struct future *child)
+{
+    add_child_behind(parent, parent->last_child, child);
+}
+
+/* As the index-th; one that takes another's place after that was dropped comes where that was. */
+static void add_child_at(struct future *parent, struct future *child, uint64_t index)
+{
+    struct future *before = parent->last_child;
+    while (before && before->index > index)
+        before = before->prev_sibling;
+    child->index = index;
+    add_child_behind(parent, before, child);
 }
 
 void unlink_child(struct future *child)
@@ -215,7 +230,8 @@ void on_future_inner(struct qp_checker *c, const struct qp_event *e)
     struct future *f = future_of(c, e->future, e), *child;
     if (!f)
         return;
-    f->arms++;
+    if (e->fields[1] >= f->arms)
+        f->arms = e->fields[1] + 1;
     child = table_find(&c->future_table, e->fields[0]);
     if (!child) {
         if (!e->fields[0] || e->fields[0] > c->future_table.last)
@@ -227,8 +243,7 @@ void on_future_inner(struct qp_checker *c, const struct qp_event *e)
         return;
     }
     unlink_child(child);
-    add_child(f, child);
-    child->index = e->fields[1];
+    add_child_at(f, child, e->fields[1]);
 }
 
 void on_future_asked(struct qp_checker *c, const struct qp_event *e)

@@ -48,10 +48,8 @@ bool qp_event_has_text(enum qp_event_kind kind)
 const char *qp_fault_name(uint64_t kind)
 {
     static const char *const names[] = {
-        [QP_CHOICE_YIELD] = "yield",
-        [QP_CHOICE_SPURIOUS] = "spurious",
-        [QP_CHOICE_CANCEL] = "cancel",
-        [QP_CHOICE_CLOCK] = "clock",
+        [QP_CHOICE_YIELD] = "yield", [QP_CHOICE_SPURIOUS] = "spurious", [QP_CHOICE_CANCEL] = "cancel",
+        [QP_CHOICE_CLOCK] = "clock", [QP_CHOICE_RETRY] = "retry",
     };
     return kind < sizeof names / sizeof *names ? names[kind] : NULL;
 }

@@ -2,7 +2,7 @@
  * The contract of an async function of your own: what cancelling it does to the state that it guards.
  *
  *     static const struct qp_contract deposit_contract = {
- *         "deposit", QP_PROMISE_CANCEL_SAFE, digest_account, &account};
+ *         .name = "deposit", .promise = QP_PROMISE_CANCEL_SAFE, .digest = digest_account, .state = &account};
  *     ...
  *     qp_await(qp_held_to(&deposit_contract, qp_async(deposit, &order)));
  *
@@ -33,12 +33,19 @@ struct qp_contract {
     /* A number that is another when the state is another. Of what only this function changes: others run in between. */
     uint64_t (*digest)(const void *state);
     const void *state; /* borrowed */
+    /*
+     * Of one that is cancel-safe: the size of the future that it is given; 0: unknown. Exploration then also drops that
+     * future while it waits, and begins it again from a copy of what it was before its first poll; nothing that can be
+     * observed may differ. For what does not count time: a wait that is begun again takes its time again.
+     */
+    size_t future_size;
 };
 
 struct qp_contract_future { /* private */
     struct qp_future future;
     struct qp_future *inner;
     const struct qp_contract *contract;
+    void *copy; /* of the future, before its first poll; NULL: none */
 };
 
 /* Waits for `future` and gives its status; cancelling it cancels `future`. Borrows both. */

@@ -30,6 +30,7 @@ enum qp_choice_kind {
     QP_CHOICE_SPURIOUS = 6,    /* 1 and up: this one of the tasks that wait is polled without a cause; 0: none */
     QP_CHOICE_CANCEL = 7,      /* 1 and up: the running task's wait is cancelled by this one of its boundaries */
     QP_CHOICE_CLOCK = 8,       /* 1: time passes up to the next deadline, although tasks are ready */
+    QP_CHOICE_RETRY = 9,       /* 1 and up: this one of the cancel-safe waits is dropped, and begun again at once */
     QP_CHOICE_KINDS
 };
 
@@ -47,12 +48,13 @@ enum qp_boundary {
     QP_BOUNDARY_ABORT,   /* of the task */
     QP_BOUNDARY_TIMEOUT, /* a timeout around it expires: the clock is at its deadline when it is polled next */
     QP_BOUNDARY_RACE,    /* a race around it is won by an arm that only waits for time */
+    QP_BOUNDARY_RETRY,   /* none: a QP_CHOICE_RETRY */
     QP_BOUNDARIES
 };
 
 enum { QP_BOUNDARIES_MOST = 15 }; /* around one await, the abort among them; those further inside are left alone */
 
-/* What one alternative of a QP_CHOICE_CANCEL does. */
+/* What one alternative of a QP_CHOICE_CANCEL, or of a QP_CHOICE_RETRY, does. */
 struct qp_cancellation {
     enum qp_moment moment;
     enum qp_boundary boundary;
@@ -60,11 +62,11 @@ struct qp_cancellation {
 
 struct qp_choice {
     enum qp_choice_kind kind;
-    uint32_t count;                   /* of alternatives, at least 2; the answer is below it */
-    const struct qp_runtime *runtime; /* NULL for a QP_CHOICE_RANDOM or QP_CHOICE_BLOCKING */
-    enum qp_moment moment;            /* of a QP_CHOICE_CANCEL: when it is asked; never QP_MOMENT_TIED */
-    const struct qp_site *site;       /* of a QP_CHOICE_CANCEL: the await point; NULL: before the task's first */
-    const struct qp_cancellation *cancellations; /* of a QP_CHOICE_CANCEL: of each alternative but 0; borrowed */
+    uint32_t count;                              /* of alternatives, at least 2; the answer is below it */
+    const struct qp_runtime *runtime;            /* NULL for a QP_CHOICE_RANDOM or QP_CHOICE_BLOCKING */
+    enum qp_moment moment;                       /* of these two: when it is asked; never QP_MOMENT_TIED */
+    const struct qp_site *site;                  /* of these two: the await point; NULL: before the task's first */
+    const struct qp_cancellation *cancellations; /* of these two: of each alternative but 0; borrowed */
 };
 
 /* The index-th alternative of a QP_CHOICE_TASK: its task's number, and the object that it waits for (0: none). */

@@ -44,7 +44,8 @@ enum qp_fault {
     QP_FAULT_YIELD = 1 << 5,
     QP_FAULT_SPURIOUS = 1 << 6,
     QP_FAULT_CANCEL = 1 << 7,
-    QP_FAULT_CLOCK = 1 << 8
+    QP_FAULT_CLOCK = 1 << 8,
+    QP_FAULT_RETRY = 1 << 9
 };
 
 struct qp_scenario_faults { /* private */

@@ -220,8 +220,79 @@ static uint64_t digest_books(const void *state)
 QP_SCENARIO(promise_not_kept, "a transfer says that it is cancel-safe, and is not")
 {
     struct books self = {100, 100};
-    struct qp_contract contract = {"transfer", QP_PROMISE_CANCEL_SAFE, digest_books, &self};
+    struct qp_contract contract = {
+        .name = "transfer", .promise = QP_PROMISE_CANCEL_SAFE, .digest = digest_books, .state = &self};
     int i;
     for (i = 0; i < 3; i++)
         qp_await(qp_timeout_ms(0, qp_held_to(&contract, qp_async(transfer, &self)))); /* the mistake is in there */
+}
+
+/* ---- a letter that is taken out too early ---- */
+
+struct letter_box {
+    int letters[4];
+    size_t put, taken;
+    struct qp_waker *waiting;
+};
+
+struct take_future {
+    struct qp_future future;
+    struct letter_box *box;
+    bool taken, opened;
+    int letter;
+};
+
+static enum qp_status take_poll(struct qp_future *future, struct qp_waker *waker)
+{
+    struct take_future *self = (struct take_future *)future;
+    struct letter_box *box = self->box;
+    if (!self->taken && box->taken < box->put) {
+        self->letter = box->letters[box->taken++]; /* the mistake: it may still be cancelled while it opens it */
+        self->taken = true;
+    }
+    if (!self->taken) {
+        box->waiting = waker;
+        return QP_PENDING;
+    }
+    if (self->opened)
+        return QP_OK;
+    self->opened = true;
+    qp_waker_wake(waker);
+    return QP_PENDING;
+}
+
+static void take_drop(struct qp_future *future)
+{
+    ((struct take_future *)future)->box->waiting = NULL;
+}
+
+static const struct qp_future_ops take_ops = {"take", take_poll, take_drop, NULL, NULL};
+
+static void put_letters(void *arg)
+{
+    struct letter_box *box = arg;
+    while (box->put < 3) {
+        box->letters[box->put] = (int)box->put;
+        box->put++;
+        if (box->waiting)
+            qp_waker_wake(box->waiting);
+        box->waiting = NULL;
+        qp_await(qp_yield());
+    }
+}
+
+QP_BEARS(letter_taken_too_early, QP_FAULT_RETRY)
+QP_SCENARIO(letter_taken_too_early, "a wait that says it is cancel-safe takes something before it is ready")
+{
+    static const struct qp_contract contract = {
+        .name = "take", .promise = QP_PROMISE_CANCEL_SAFE, .future_size = sizeof(struct take_future)};
+    struct letter_box box = {.put = 0};
+    struct qp_handle handle = qp_spawn(put_letters, &box);
+    for (int i = 0; i < 3; i++) {
+        struct take_future take = {.box = &box};
+        qp_future_init(&take.future, &take_ops);
+        QP_ASSERT_EQ(qp_await(qp_held_to(&contract, &take.future)), QP_OK);
+        QP_ASSERT_EQ(take.letter, i);
+    }
+    QP_ASSERT_EQ(qp_await(qp_join(&handle, NULL)), QP_OK);
 }
