@@ -4,6 +4,7 @@
  * State: see struct qp_blocking in task.h. The environment has the work from submit until it is withdrawn or finished,
  * and `runtime->blocking` counts these.
  */
+#include "scheduler/inject.h"
 #include "scheduler/misuse.h"
 #include "scheduler/runtime.h"
 #include <quipu/time.h>
@@ -62,6 +63,8 @@ void qp_blocking_submit(struct qp_blocking *blocking)
     runtime->blocking++;
     QP_EMIT(BLOCKING_QUEUED, .fields = {blocking->task.id});
     runtime->env.submit(runtime->env.context, runtime, &blocking->work);
+    if (QP_UNLIKELY(qp_thread.injecting))
+        qp_inject_blocking(&blocking->task, QP_MOMENT_BEFORE);
 }
 
 bool qp_blocking_withdraw(struct qp_task *task)
@@ -76,12 +79,23 @@ bool qp_blocking_withdraw(struct qp_task *task)
     return true;
 }
 
+bool qp_work_may_start(struct qp_runtime *runtime, struct qp_work *work)
+{
+    struct qp_task *task = &blocking_of(work)->task;
+    (void)runtime;
+    if (QP_UNLIKELY(qp_thread.injecting))
+        qp_inject_blocking(task, QP_MOMENT_PENDING);
+    return !(task->flags & QP_TASK_ABORTED);
+}
+
 void qp_work_started(struct qp_runtime *runtime, struct qp_work *work)
 {
     struct qp_blocking *blocking = blocking_of(work);
     (void)runtime;
     blocking->task.flags |= QP_TASK_STARTED;
     QP_EMIT(BLOCKING_STARTED, .fields = {blocking->task.id});
+    if (QP_UNLIKELY(qp_thread.injecting))
+        qp_inject_blocking(&blocking->task, QP_MOMENT_WOKEN);
 }
 
 void qp_work_finished(struct qp_runtime *runtime, struct qp_work *work)

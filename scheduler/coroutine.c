@@ -35,6 +35,8 @@ static void run(void *arg)
 
 static bool start(struct qp_coroutine *self)
 {
+    if (QP_UNLIKELY(qp_thread.injecting) && qp_inject_no_stack())
+        return false;
     self->stack = qp_stack_take(self->stack_size);
     if (!self->stack)
         return false;
@@ -268,6 +270,7 @@ static void before_first_poll(struct qp_coroutine *self)
         do
             leave(self, false);
         while (self->future.stage & QP_COROUTINE_HELD);
+    qp_inject_panic(self);
     if (qp_injects(QP_CHOICE_YIELD) && qp_runtime_choose(qp_thread.runtime, QP_CHOICE_YIELD, 2)) {
         qp_wake(self->waker);
         leave(self, false);

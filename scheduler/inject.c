@@ -313,7 +313,7 @@ bool qp_inject_before(struct qp_coroutine *coroutine)
 
 bool qp_inject_pending(struct qp_task *task)
 {
-    return retry(task, QP_MOMENT_PENDING);
+    return !(task->flags & QP_TASK_WOKEN) && retry(task, QP_MOMENT_PENDING); /* or a second poll would have a cause */
 }
 
 void qp_inject_suspended(struct qp_task *task)
@@ -351,7 +351,56 @@ void qp_inject_woken(struct qp_task *task)
         retry(task, QP_MOMENT_WOKEN);
 }
 
+void qp_inject_blocking(struct qp_task *task, enum qp_moment moment)
+{
+    struct qp_runtime *runtime = task->runtime;
+    struct qp_cancellation by_abort = {moment, QP_BOUNDARY_ABORT};
+    struct qp_choice choice = {.kind = QP_CHOICE_CANCEL,
+                               .count = 2,
+                               .runtime = runtime,
+                               .moment = moment,
+                               .site = qp_site_now(),
+                               .cancellations = &by_abort};
+    if (!qp_injects(QP_CHOICE_CANCEL) || task->flags & QP_TASK_ABORTED)
+        return;
+    if (runtime->env.choose(runtime->env.context, &choice))
+        qp_task_abort(task);
+}
+
+/* ---- failures ---- */
+
+void qp_inject_panic(const struct qp_coroutine *coroutine)
+{
+    if (!qp_injects(QP_CHOICE_PANIC) || qp_thread.task->flags & QP_TASK_ABORTED ||
+        !qp_runtime_choose(qp_thread.runtime, QP_CHOICE_PANIC, 2))
+        return;
+    QP_EMIT(FAULT, .fields = {QP_CHOICE_PANIC});
+    qp_panic_at(coroutine->site, QP_INJECTED_PANIC);
+}
+
+bool qp_inject_no_stack(void)
+{
+    if (!qp_injects(QP_CHOICE_ALLOC) || !qp_runtime_choose(qp_thread.runtime, QP_CHOICE_ALLOC, 2))
+        return false;
+    QP_EMIT(FAULT, .fields = {QP_CHOICE_ALLOC});
+    return true;
+}
+
 /* ---- between steps ---- */
+
+/* Up to the next deadline, or by a little where there is none. */
+bool qp_inject_late(struct qp_runtime *runtime)
+{
+    enum { A_LITTLE_NS = 1000000 };
+    int64_t next_ns;
+    if (!qp_injects(QP_CHOICE_LATE) || now(runtime) > QP_NEVER - A_LITTLE_NS ||
+        !qp_runtime_choose(runtime, QP_CHOICE_LATE, 2))
+        return false;
+    qp_timers_settle(runtime);
+    next_ns = qp_timers_next(&runtime->timers);
+    qp_runtime_pass(runtime, next_ns != QP_NEVER ? next_ns : now(runtime) + A_LITTLE_NS);
+    return true;
+}
 
 static bool is_suspended(const struct qp_task *task)
 {

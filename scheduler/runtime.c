@@ -324,7 +324,7 @@ static bool advance(struct qp_runtime *runtime)
         turn(runtime);
     if (QP_UNLIKELY(runtime->outcome != QP_OK))
         return true; /* blocking work ended the run */
-    if (QP_UNLIKELY(qp_timers_due(&runtime->timers)) && fire_one(runtime))
+    if (QP_UNLIKELY(qp_timers_due(&runtime->timers)) && (qp_inject_late(runtime) || fire_one(runtime)))
         return true;
     if (qp_ready_count(&runtime->ready)) {
         if (QP_UNLIKELY(qp_thread.injecting) && qp_inject_between_steps(runtime))

@@ -216,12 +216,15 @@ bool qp_is_finished(const struct qp_handle *handle)
 
 void qp_abort(const struct qp_handle *handle)
 {
-    struct qp_task *task = handle->task && handle->task->id == handle->id ? handle->task : NULL;
-    bool comes_late;
-    if (!task)
-        return;
-    comes_late = task->flags & (QP_TASK_ENDED | QP_TASK_ENDING | QP_TASK_STARTED) ||
-                 (task->style == QP_STYLE_BLOCKING && !qp_blocking_withdraw(task)); /* it says so if it has started */
+    if (handle->task && handle->task->id == handle->id)
+        qp_task_abort(handle->task);
+}
+
+void qp_task_abort(struct qp_task *task)
+{
+    bool comes_late =
+        task->flags & (QP_TASK_ENDED | QP_TASK_ENDING | QP_TASK_STARTED) ||
+        (task->style == QP_STYLE_BLOCKING && !qp_blocking_withdraw(task)); /* it says so if it has started */
     QP_EMIT(TASK_ABORTED, .fields = {task->id});
     if (comes_late)
         return;

@@ -161,6 +161,9 @@ void qp_task_step(struct qp_task *task);
 /* Ends the task: drops its future unless it is ready, releases all that it owns, and tells who waits for it. */
 void qp_task_end(struct qp_task *task, enum qp_status status);
 
+/* Asks for its cancellation. */
+void qp_task_abort(struct qp_task *task);
+
 /* Where what the task acquires belongs. */
 struct qp_scope *qp_task_scope(struct qp_task *task);
 

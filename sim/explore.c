@@ -162,7 +162,8 @@ static struct qp_strategy *prepare(struct qp_explorer *self, uint64_t at, uint64
 
 static bool execute(struct qp_explorer *self, struct qp_strategy *strategy, uint64_t seed)
 {
-    struct qp_sim_config config = {.seed = seed, .strategy = strategy, .faults = self->faults};
+    struct qp_sim_config config = {
+        .seed = seed, .strategy = strategy, .faults = self->faults, .aborts_only = self->dpor != NULL};
     struct qp_watch watch = {.checker = self->checker};
     if (self->checker || self->dpor || self->also || self->look) {
         watch.also = hear;
@@ -263,6 +264,7 @@ bool qp_explorer_every(struct qp_explorer *self, uint64_t most, struct qp_explor
     bool complete = true;
     count_into(self, tally);
     self->failed.number = UINT64_MAX;
+    self->faults &= ~(uint32_t)QP_FAULT_RETRY;
     for (at = 0; at <= moments && complete; at++) {
         qp_dpor_init(&dpor);
         self->dpor = &dpor;

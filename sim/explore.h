@@ -106,7 +106,7 @@ bool qp_explorer_guided(struct qp_explorer *self, struct qp_strategy *strategy, 
 
 /*
  * Every schedule there is, but for the order of steps that have nothing to do with one another (dpor.h), at most `most`
- * executions; and, where cancellations are explored, all of them with every single cancellation. True: there is no
+ * executions; and, where cancellations are explored, all of them with every single abort. True: there is no
  * more. `failed`: one failed, and was the last.
  */
 bool qp_explorer_every(struct qp_explorer *self, uint64_t most, struct qp_explore_tally *tally, bool *failed);

@@ -106,7 +106,9 @@ void qp_expect(enum qp_status outcome, const char *text)
 
 _Static_assert(QP_FAULT_YIELD == 1 << QP_CHOICE_YIELD && QP_FAULT_SPURIOUS == 1 << QP_CHOICE_SPURIOUS &&
                    QP_FAULT_CANCEL == 1 << QP_CHOICE_CANCEL && QP_FAULT_CLOCK == 1 << QP_CHOICE_CLOCK &&
-                   QP_FAULT_RETRY == 1 << QP_CHOICE_RETRY,
+                   QP_FAULT_RETRY == 1 << QP_CHOICE_RETRY && QP_FAULT_PANIC == 1 << QP_CHOICE_PANIC &&
+                   QP_FAULT_ALLOC == 1 << QP_CHOICE_ALLOC && QP_FAULT_LATE == 1 << QP_CHOICE_LATE &&
+                   QP_FAULT_DELAY == 1 << QP_CHOICE_DELAY,
                "a fault is the bit of a kind of choice");
 
 static void body(void *arg)
@@ -114,14 +116,28 @@ static void body(void *arg)
     ((struct qp_scenario_run *)arg)->scenario->body();
 }
 
+/* Whether main itself is what was injected into. */
+static bool hit_main(const struct qp_sim_result *result)
+{
+    return (result->outcome == QP_CANCELLED && result->injected & QP_FAULT_CANCEL) ||
+           (result->outcome == QP_PANICKED && strstr(result->report, QP_INJECTED_PANIC)) ||
+           (result->outcome == QP_NOMEM && result->injected & QP_FAULT_ALLOC);
+}
+
+/* A program that does not look whether there was memory goes on with what it has not. */
+static bool misused_what_is_not_there(const struct qp_scenario_run *run, const struct qp_sim_result *result)
+{
+    return result->injected & QP_FAULT_ALLOC & ~qp_scenario_bears(run->scenario);
+}
+
 /* Whether it ended as it said; if not, the report says so. */
 static bool as_expected(const struct qp_scenario_run *run, struct qp_sim_result *result)
 {
     size_t length = strlen(result->report), room = sizeof result->report - length;
     if (qp_scenario_is_excused(run, result))
-        return result->outcome != QP_MISUSE || run->expected == QP_MISUSE;
-    if (result->outcome == QP_CANCELLED && result->injected & QP_FAULT_CANCEL)
-        return true; /* main itself */
+        return result->outcome != QP_MISUSE || run->expected == QP_MISUSE || misused_what_is_not_there(run, result);
+    if (hit_main(result))
+        return true;
     if (run->expected == QP_OK)
         return result->outcome == QP_OK;
     if (result->outcome == run->expected && strstr(result->report, run->expected_text))

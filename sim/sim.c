@@ -80,6 +80,11 @@ static uint64_t draw_random(void *context, uint64_t count)
 
 static void *allocate(void *context, size_t size)
 {
+    struct qp_sim *sim = context;
+    if (sim->config->faults >> QP_CHOICE_ALLOC & 1 && qp_thread.runtime && draw(sim, QP_CHOICE_ALLOC, 2)) {
+        QP_EMIT(FAULT, .fields = {QP_CHOICE_ALLOC});
+        return NULL;
+    }
     return qp_arena_allocate(&((struct qp_sim *)context)->arena, size);
 }
 
@@ -127,6 +132,8 @@ static int64_t later(int64_t now_ns, int64_t duration_ns)
 static void start_first(struct qp_sim *sim, struct qp_runtime *runtime)
 {
     struct qp_work *work = sim->queued, **link = &sim->started;
+    if (!qp_work_may_start(runtime, work))
+        return;
     sim->queued = work->next;
     qp_work_started(runtime, work);
     work->run(work);
@@ -192,12 +199,22 @@ static void pass(void *context, int64_t deadline_ns)
     set_clock(sim, deadline_ns);
 }
 
+/* Injected: the pool has no thread for what is queued until something else has come. */
+static bool is_delayed(struct qp_sim *sim, int64_t deadline_ns)
+{
+    return sim->config->faults >> QP_CHOICE_DELAY & 1 && deadline_ns != QP_NEVER && draw(sim, QP_CHOICE_DELAY, 2);
+}
+
 /* Nothing is ready: blocking work goes on first, and then the clock. */
 static bool park(void *context, struct qp_runtime *runtime, int64_t deadline_ns)
 {
     struct qp_sim *sim = context;
     if (first_is_over(sim)) {
         finish_first(sim, runtime);
+        return true;
+    }
+    if (sim->queued && is_delayed(sim, deadline_ns)) {
+        pass(sim, deadline_ns);
         return true;
     }
     if (sim->queued) {
@@ -260,7 +277,7 @@ static struct qp_env environment(struct qp_sim *sim)
         .turn = turn,
         .turn_every = UINT32_MAX,
         .park = park,
-        .pass = pass,
+        .pass = config->aborts_only ? NULL : pass,
         .submit = submit,
         .withdraw = withdraw,
         .finish = finish_all,

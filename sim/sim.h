@@ -22,6 +22,7 @@ struct qp_sim_config {
     void *touch_context;
     uint64_t most_steps;         /* 0: QP_SIM_MOST_STEPS */
     uint32_t faults;             /* bits of choices that are not asked for otherwise: 1u << QP_CHOICE_CANCEL */
+    bool aborts_only;            /* cancellations are aborts: time is never brought to a boundary's deadline */
     uint64_t failing_allocation; /* the number, from 1, of the allocation that fails; 0: none */
 };
 

@@ -54,7 +54,7 @@ static uint32_t choose(struct qp_strategy *strategy, const struct qp_choice *cho
             self->seen(self->context, choice, chosen);
         return chosen;
     }
-    if (choice->kind == QP_CHOICE_YIELD || choice->kind == QP_CHOICE_SPURIOUS || choice->kind == QP_CHOICE_CLOCK)
+    if (choice->kind >= QP_CHOICE_YIELD)
         return fault(self, choice);
     return self->inner->ops->choose(self->inner, choice);
 }

@@ -2,12 +2,13 @@
 # Every planted mistake is found, small, and its trace replays; the exhaustive search explores as much as there is and
 # no more; a crash is a finding:
 #
-#     check_explore.sh QUIPU_BROKEN WORK_DIR QUIPU CRASHING
+#     check_explore.sh QUIPU_BROKEN WORK_DIR QUIPU CRASHING SCENARIOS_THAT_NEED_A_FAULT
 set -eu
 broken=$1
 work=$2
 quipu=$3
 crashing=$4
+needy=$5
 rm -rf "$work"
 mkdir -p "$work"
 
@@ -18,6 +19,11 @@ status=0
 count=$("$broken" list | wc -l)
 found=$(grep -c ' FAILED$' "$work/first.txt")
 [ "$found" -eq "$count" ] || { echo "$found of $count planted mistakes were found"; exit 1; }
+
+# Those that are wrong under one kind of fault are right without it.
+faulty=$(sed -n 's/^QP_BEARS(\([a-z_]*\),.*/\1/p' "$needy")
+"$broken" explore $faulty --faults none --runs 500 --quiet >"$work/none.txt" ||
+    { cat "$work/none.txt"; echo "a planted mistake that needs a fault was found without one"; exit 1; }
 
 # The same with any number of processes.
 "$broken" explore --all --jobs 1 --out "$work/second" >"$work/second.txt" || true

@@ -206,13 +206,23 @@ static bool parse_faults(const char *text, uint32_t *faults)
         size_t length = strcspn(text, ",");
         int kind = fault_named(text, length);
         if (kind < 0) {
-            complain("--faults takes none, or a list of yield, spurious, clock and retry, not '%s'", text);
+            complain("--faults takes none, or a list of yield, spurious, clock, late, delay, retry, panic and alloc, "
+                     "not '%s'",
+                     text);
             return false;
         }
         *faults |= 1u << kind;
         text += length + (text[length] == ',');
     }
     return true;
+}
+
+static bool is_searched_for(const struct exploration *self)
+{
+    if (!self->exhaustive || !self->options.faults)
+        return true;
+    complain("an exhaustive search takes --cancel each, and no --faults");
+    return false;
 }
 
 static bool options_make_sense(struct exploration *self)
@@ -228,16 +238,18 @@ static bool options_make_sense(struct exploration *self)
         complain("--jobs takes at most %d", WORKERS_MOST);
         return false;
     }
-    self->options = (struct qp_explore_options){.seed = arguments->first_seed,
-                                                .strategy = strategy,
-                                                .depth = arguments->depth ? (uint32_t)arguments->depth : 3,
-                                                .declared = !arguments->cancel_text && !arguments->faults,
-                                                .check = !arguments->no_check};
+    self->options =
+        (struct qp_explore_options){.seed = arguments->first_seed,
+                                    .strategy = strategy,
+                                    .depth = arguments->depth ? (uint32_t)arguments->depth : 3,
+                                    .declared = !arguments->cancel_text && !arguments->faults && !self->exhaustive,
+                                    .check = !arguments->no_check};
     self->runs = arguments->runs ? arguments->runs : arguments->seconds || self->exhaustive ? UINT64_MAX : USUAL_RUNS;
     self->folder = arguments->out ? arguments->out : USUAL_FOLDER;
     return parse_cancel(arguments->cancel_text, &self->options.cancel) &&
-           parse_faults(arguments->faults, &self->options.faults) && can_write(arguments->json_file) &&
-           can_write(arguments->junit) && (!arguments->out || make_folder(arguments->out));
+           parse_faults(arguments->faults, &self->options.faults) && is_searched_for(self) &&
+           can_write(arguments->json_file) && can_write(arguments->junit) &&
+           (!arguments->out || make_folder(arguments->out));
 }
 
 static bool find_targets(struct exploration *self)
@@ -309,7 +321,8 @@ const struct command explore_command = {
     "[--faults LIST] "
     "[--param NAME=VALUE] [--jobs N] [--out DIR] [--json FILE] [--junit FILE] [--no-check] [--quiet]",
     " --all --strategy:random|pct|pos|surw|portfolio|exhaustive --depth --seed --runs --time --exhaustive "
-    "--cancel:none|each|pairs|random --faults:spurious|yield|clock|retry|spurious,yield --param --jobs --out --json= "
+    "--cancel:none|each|pairs|random --faults:spurious|yield|clock|late|delay|retry|panic|alloc|spurious,yield --param "
+    "--jobs --out --json= "
     "--junit "
     "--no-check --quiet ",
     "Looks for an execution that fails. What it finds is made as small as it can be, and told: which contract or "
@@ -326,11 +339,12 @@ const struct command explore_command = {
     "                    boundary around it; pairs: with each two; random. A disturbed execution must give back what\n"
     "                    it holds and break no contract; the scenario's own assertions count where it bears that\n"
     "  --faults LIST     of: spurious, a task that waits is polled without a cause; yield, a task suspends before an\n"
-    "                    await; clock, time passes up to the next deadline although tasks are ready; retry, a wait "
-    "that\n"
-    "                    is cancel-safe is dropped and begun again. How likely each\n"
-    "                    is, is drawn for each case. Without --faults and --cancel what a scenario declares that it\n"
-    "                    bears is injected; none: nothing is\n"
+    "                    await; clock, time passes although tasks are ready; late, due timers are late; delay, "
+    "blocking\n"
+    "                    work starts late; retry, a cancel-safe wait is dropped and begun again; panic, a task panics "
+    "at\n"
+    "                    an await; alloc, an allocation fails. How likely each is, is drawn for each case. Without\n"
+    "                    --faults and --cancel what a scenario says it bears is injected; none: nothing is\n"
     "  --param NAME=VALUE  sets an integer parameter that the scenario declares; may be repeated\n"
     "  --jobs N          processes; one for each processor. One that crashes is a finding, and replaced\n"
     "  --out DIR         where the trace of a failure goes, as DIR/NAME.jsonl\n"

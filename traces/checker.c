@@ -87,7 +87,7 @@ void qp_checker_reset(struct qp_checker *c)
     c->expected = -1;
     c->seq = c->steps = c->choice_index = c->last_choice_seq = c->fault_seq = 0;
     c->deferred_depth = c->work_queued = c->work_due = c->fair = 0;
-    c->choice_made = c->spurious = c->disordered = false;
+    c->choice_made = c->spurious = c->disordered = c->no_memory = false;
     c->now_ns = INT64_MIN;
     c->brief_ns = 0;
     c->deaf = c->full = c->closing = c->aborted_run = c->deadlocked = c->main_panicked = false;

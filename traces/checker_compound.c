@@ -70,7 +70,7 @@ void compound_child_dropping(struct qp_checker *c, struct future *f, struct futu
         report(c, QP_RULE_TIME_TJOIN_5, NULL, e, &child->since, NULL);
     else if (f->op == OP_JOIN_ALL && f->polling)
         report(c, QP_RULE_JOIN_READY_1, NULL, e, &child->since, NULL);
-    else if (f->op == OP_TIMEOUT && f->polling && f->asked && !may_be_due(f, e))
+    else if (f->op == OP_TIMEOUT && f->polling && f->asked && !may_be_due(f, e) && !c->no_memory)
         report(c, QP_RULE_TIME_TIMEOUT_3, NULL, e, &f->since, NULL);
 }
 

@@ -243,6 +243,8 @@ struct qp_checker {
     uint64_t last_choice_seq;
     uint64_t fault_seq; /* of the last event that injected something into the clock's way; 0: none */
     bool choice_made, spurious, disordered;
+    bool no_memory; /* an allocation failed, by what was injected: whatever waits may answer so and give up what is
+                       inside */
     int64_t now_ns;
     int64_t brief_ns; /* the time of events in brief */
     bool deaf, full, closing, aborted_run, deadlocked, main_panicked;

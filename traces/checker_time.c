@@ -151,10 +151,11 @@ static void leave_heap(struct qp_checker *c, int64_t now_ns)
     }
 }
 
-/* Work that is over by now, and has yet to be told of, is not passed over. */
+/* Time passes: work that is over by now, and has yet to be told of, is not passed over. */
 void on_fault(struct qp_checker *c, const struct qp_event *e)
 {
-    enum { CLOCK = 8 }; /* enum qp_choice_kind */
+    enum { CLOCK = 8, ALLOC = 11 }; /* enum qp_choice_kind */
+    c->no_memory = c->no_memory || e->fields[0] == ALLOC;
     if (e->fields[0] != CLOCK)
         return;
     c->fault_seq = e->seq;

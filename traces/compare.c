@@ -54,10 +54,13 @@ size_t qp_events_compare(const struct qp_events *a, const struct qp_events *b)
 /* ---- printing ---- */
 
 static const char *const choice_names[] = {
-    [QP_CHOICE_TASK] = "task",         [QP_CHOICE_TIMER_FIRST] = "timer_first", [QP_CHOICE_TIMER] = "timer",
-    [QP_CHOICE_BLOCKING] = "blocking", [QP_CHOICE_RANDOM] = "random",           [QP_CHOICE_YIELD] = "yield",
-    [QP_CHOICE_SPURIOUS] = "spurious", [QP_CHOICE_CANCEL] = "cancel",           [QP_CHOICE_CLOCK] = "clock",
-    [QP_CHOICE_RETRY] = "retry",
+    [QP_CHOICE_TASK] = "task",         [QP_CHOICE_TIMER_FIRST] = "timer_first",
+    [QP_CHOICE_TIMER] = "timer",       [QP_CHOICE_BLOCKING] = "blocking",
+    [QP_CHOICE_RANDOM] = "random",     [QP_CHOICE_YIELD] = "yield",
+    [QP_CHOICE_SPURIOUS] = "spurious", [QP_CHOICE_CANCEL] = "cancel",
+    [QP_CHOICE_CLOCK] = "clock",       [QP_CHOICE_RETRY] = "retry",
+    [QP_CHOICE_PANIC] = "panic",       [QP_CHOICE_ALLOC] = "alloc",
+    [QP_CHOICE_LATE] = "late",         [QP_CHOICE_DELAY] = "delay",
 };
 
 static const char *const reason_names[] = {

@@ -49,7 +49,8 @@ const char *qp_fault_name(uint64_t kind)
 {
     static const char *const names[] = {
         [QP_CHOICE_YIELD] = "yield", [QP_CHOICE_SPURIOUS] = "spurious", [QP_CHOICE_CANCEL] = "cancel",
-        [QP_CHOICE_CLOCK] = "clock", [QP_CHOICE_RETRY] = "retry",
+        [QP_CHOICE_CLOCK] = "clock", [QP_CHOICE_RETRY] = "retry",       [QP_CHOICE_PANIC] = "panic",
+        [QP_CHOICE_ALLOC] = "alloc", [QP_CHOICE_LATE] = "late",         [QP_CHOICE_DELAY] = "delay",
     };
     return kind < sizeof names / sizeof *names ? names[kind] : NULL;
 }

@@ -31,6 +31,10 @@ enum qp_choice_kind {
     QP_CHOICE_CANCEL = 7,      /* 1 and up: the running task's wait is cancelled by this one of its boundaries */
     QP_CHOICE_CLOCK = 8,       /* 1: time passes up to the next deadline, although tasks are ready */
     QP_CHOICE_RETRY = 9,       /* 1 and up: this one of the cancel-safe waits is dropped, and begun again at once */
+    QP_CHOICE_PANIC = 10,      /* 1: the task panics at this await */
+    QP_CHOICE_ALLOC = 11,      /* 1: there is no memory, or no stack */
+    QP_CHOICE_LATE = 12,       /* 1: the due timers are late: time passes before the next of them fires */
+    QP_CHOICE_DELAY = 13,      /* 1: blocking work that could start does not until the next deadline has come */
     QP_CHOICE_KINDS
 };
 
@@ -53,6 +57,9 @@ enum qp_boundary {
 };
 
 enum { QP_BOUNDARIES_MOST = 15 }; /* around one await, the abort among them; those further inside are left alone */
+
+/* The message of a QP_CHOICE_PANIC. */
+#define QP_INJECTED_PANIC "injected at an await"
 
 /* What one alternative of a QP_CHOICE_CANCEL, or of a QP_CHOICE_RETRY, does. */
 struct qp_cancellation {
@@ -81,6 +88,9 @@ struct qp_work {
     void (*run)(struct qp_work *work); /* called once, on any thread */
     uint64_t task;                     /* its task's number */
 };
+
+/* Before it starts. False: its cancellation was injected, and it is withdrawn. */
+bool qp_work_may_start(struct qp_runtime *runtime, struct qp_work *work);
 
 /* The executor's side of a piece of work: it has started; it has run. Called on the runtime's thread. */
 void qp_work_started(struct qp_runtime *runtime, struct qp_work *work);

@@ -45,7 +45,11 @@ enum qp_fault {
     QP_FAULT_SPURIOUS = 1 << 6,
     QP_FAULT_CANCEL = 1 << 7,
     QP_FAULT_CLOCK = 1 << 8,
-    QP_FAULT_RETRY = 1 << 9
+    QP_FAULT_RETRY = 1 << 9,
+    QP_FAULT_PANIC = 1 << 10,
+    QP_FAULT_ALLOC = 1 << 11,
+    QP_FAULT_LATE = 1 << 12,
+    QP_FAULT_DELAY = 1 << 13
 };
 
 struct qp_scenario_faults { /* private */
