@@ -2,8 +2,8 @@
 
 find_package(PkgConfig QUIET)
 
-# Makes the target quipu::<name>. `need` says what it is when it is not there: REQUIRED, an error; OPTIONAL, a line; QUIET,
-# nothing.
+# Makes the target quipu::<name>, which other folders see too where quipu_visible is GLOBAL. `need` says what it is when
+# it is not there: REQUIRED, an error; OPTIONAL, a line; QUIET, nothing.
 function(quipu_dependency name package header library debian need)
     if(TARGET quipu::${name})
         return()
@@ -23,7 +23,7 @@ function(quipu_dependency name package header library debian need)
     find_library(QUIPU_${name}_LIBRARY ${library} HINTS ${PC_${name}_LIBRARY_DIRS})
     mark_as_advanced(QUIPU_${name}_INCLUDE QUIPU_${name}_LIBRARY)
     if(QUIPU_${name}_INCLUDE AND QUIPU_${name}_LIBRARY)
-        add_library(quipu::${name} UNKNOWN IMPORTED)
+        add_library(quipu::${name} UNKNOWN IMPORTED ${quipu_visible})
         set_target_properties(quipu::${name} PROPERTIES
             IMPORTED_LOCATION "${QUIPU_${name}_LIBRARY}"
             INTERFACE_INCLUDE_DIRECTORIES "${QUIPU_${name}_INCLUDE}")
