@@ -4,6 +4,7 @@
 #include "scheduler/hold.h"
 #include "scheduler/inject.h"
 #include "scheduler/misuse.h"
+#include "scheduler/remote.h"
 #include "scheduler/step.h"
 #include "scheduler/value.h"
 #include <stdarg.h>
@@ -196,6 +197,7 @@ void qp_runtime_destroy(struct qp_runtime *runtime)
         qp_misuse("qp_runtime_destroy from inside the runtime, by %s", qp_task_label(qp_task_id()));
     if (runtime->tasks.first)
         close_down_entered(runtime);
+    qp_remote_end(runtime);
     qp_task_pool_release(runtime);
     qp_hold_slabs_release(runtime);
     if (runtime->ready.ring)
@@ -275,6 +277,7 @@ static void turn(struct qp_runtime *runtime)
     runtime->next_turn = runtime->steps + runtime->env.turn_every;
     if (runtime->env.turn)
         runtime->env.turn(runtime->env.context, runtime);
+    qp_remote_take(runtime);
     look_at_the_clock(runtime);
 }
 
@@ -342,10 +345,12 @@ static bool advance(struct qp_runtime *runtime)
 static void park(struct qp_runtime *runtime)
 {
     qp_timers_settle(runtime);
-    if (runtime->env.park(runtime->env.context, runtime, qp_timers_next(&runtime->timers)))
-        look_at_the_clock(runtime);
-    else
+    if (!runtime->env.park(runtime->env.context, runtime, qp_timers_next(&runtime->timers))) {
         qp_runtime_deadlocked(runtime);
+        return;
+    }
+    qp_remote_take(runtime);
+    look_at_the_clock(runtime);
 }
 
 void qp_runtime_deadlocked(struct qp_runtime *runtime)
@@ -436,13 +441,18 @@ static struct qp_task *next_to_drop(struct qp_runtime *runtime)
     return first;
 }
 
-/* Drops the tasks that are left, main last. False: blocking work that has started has to end first. */
+/* Drops the tasks that are left, main last. False: the environment would have to wait for blocking work. */
 static bool drop_tasks(struct qp_runtime *runtime)
 {
     struct qp_task *task;
     while ((task = next_to_drop(runtime)) != NULL) {
+        uint64_t id = task->id;
         runtime->closing = task == runtime->main;
-        if (!drop_task(runtime, task))
+        if (drop_task(runtime, task))
+            continue;
+        runtime->env.finish(runtime->env.context, runtime);
+        task = next_to_drop(runtime);
+        if (task && task->id == id)
             return false;
     }
     return true;
@@ -464,6 +474,7 @@ static bool close_down(struct qp_runtime *runtime)
         qp_coroutines_finish();
         qp_runtime_enter(qp_thread.runtime);
     }
+    qp_remote_close(qp_thread.runtime);
     done = drop_tasks(qp_thread.runtime);
     qp_thread.runtime->unwind = NULL;
     return done;
@@ -472,7 +483,7 @@ static bool close_down(struct qp_runtime *runtime)
 static void close_down_and_wait(struct qp_runtime *runtime)
 {
     while (!close_down(runtime))
-        runtime->env.finish(runtime->env.context, runtime);
+        continue;
 }
 
 bool qp_runtime_begin(struct qp_runtime *runtime, qp_async_fn function, void *arg)

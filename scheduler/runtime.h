@@ -32,6 +32,7 @@ struct qp_runtime {
     struct qp_ready ready;
     struct qp_task_list tasks;
     struct qp_object_list objects;
+    struct qp_remote *remote;   /* what other threads have of it; NULL until somebody asks for it */
     uint32_t live;              /* tasks that have not ended */
     uint32_t blocking;          /* pieces of blocking work that the environment has */
     uint64_t steps;             /* made so far */

@@ -126,10 +126,16 @@ struct qp_env {
     /* Where that is injected: time passes up to a deadline, or to where it stops before, although tasks are ready. */
     void (*pass)(void *context, int64_t deadline_ns);
 
-    /* Takes blocking work to run; gives back (true) what has not started; waits for all that has started. */
+    /*
+     * Takes blocking work to run; gives back (true) what has not started; waits for what has started (all of it, or
+     * some, where it must not wait: then it is asked again when something may have happened).
+     */
     void (*submit)(void *context, struct qp_runtime *runtime, struct qp_work *work);
     bool (*withdraw)(void *context, struct qp_runtime *runtime, struct qp_work *work);
     void (*finish)(void *context, struct qp_runtime *runtime);
+
+    /* Called on any thread, while the runtime exists: ends the park under way. NULL: it hears of no other thread. */
+    void (*notify)(void *context);
 
     /* The program's own randomness: a number below `count` (0: any). */
     uint64_t (*random)(void *context, uint64_t count);

@@ -13,6 +13,7 @@
 #include <quipu/oneshot.h>
 #include <quipu/race.h>
 #include <quipu/real.h>
+#include <quipu/remote.h>
 #include <quipu/resumable.h>
 #include <quipu/runtime.h>
 #include <quipu/scenario.h>

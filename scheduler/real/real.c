@@ -9,7 +9,7 @@
  * nanoseconds, by the loop's own descriptor: libuv's timers have milliseconds.
  */
 #define _GNU_SOURCE /* ppoll */
-#include "scheduler/runtime.h"
+#include "scheduler/remote.h"
 #include <poll.h>
 #include <quipu/real.h>
 #include <quipu/time.h>
@@ -22,10 +22,12 @@ enum { TURN_EVERY = 128 };
 
 struct real {
     uv_loop_t loop;
+    uv_async_t wake; /* from other threads */
     struct qp_runtime *runtime;
     const struct qp_real_options *options;
     struct piece *pieces; /* of work, that libuv has and that nobody withdrew */
     size_t pending;       /* callbacks that are still to come */
+    bool known;           /* the kernel knows of `wake`: the loop has run */
     uint64_t began;       /* on libuv's clock */
     uint64_t random[2];
 };
@@ -171,27 +173,50 @@ static void turn(void *context, struct qp_runtime *runtime)
         uv_run(&self->loop, UV_RUN_NOWAIT);
 }
 
-static void wait_for_kernel(struct real *self, int64_t deadline_ns)
+/* False: the deadline came first. */
+static bool wait_for_kernel(struct real *self, int64_t deadline_ns)
 {
     struct pollfd file = {.fd = uv_backend_fd(&self->loop), .events = POLLIN};
     int64_t left_ns = deadline_ns == QP_NEVER ? 0 : deadline_ns - now(self);
     struct timespec most = {.tv_sec = (time_t)(left_ns / 1000000000), .tv_nsec = (long)(left_ns % 1000000000)};
     if (left_ns < 0)
-        return;
-    ppoll(&file, 1, deadline_ns == QP_NEVER ? NULL : &most, NULL);
+        return false;
+    return ppoll(&file, 1, deadline_ns == QP_NEVER ? NULL : &most, NULL) > 0;
+}
+
+/* Whether something could still happen. Other threads have been asked to tell of it. */
+static bool may_go_on(const struct real *self, int64_t deadline_ns)
+{
+    return deadline_ns != QP_NEVER || self->pending || qp_remote_may_come(self->runtime);
 }
 
 static bool park(void *context, struct qp_runtime *runtime, int64_t deadline_ns)
 {
     struct real *self = context;
-    if (deadline_ns == QP_NEVER && !self->pending)
-        return false;
-    uv_run(&self->loop, UV_RUN_NOWAIT); /* only now does the kernel know of all that is waited for */
-    if (qp_ready_count(&runtime->ready))
+    bool may;
+    if (self->pending || !self->known) {
+        uv_run(&self->loop, UV_RUN_NOWAIT);
+        self->known = true;
+    }
+    if (qp_ready_count(&runtime->ready) || !qp_remote_doze(runtime))
         return true;
-    wait_for_kernel(self, deadline_ns);
-    uv_run(&self->loop, UV_RUN_NOWAIT);
-    return true;
+    may = may_go_on(self, deadline_ns);
+    if (may && wait_for_kernel(self, deadline_ns))
+        uv_run(&self->loop, UV_RUN_NOWAIT);
+    qp_remote_awake(runtime);
+    return may;
+}
+
+/* On any thread: ends a wait for the kernel, this one or the next. */
+static void notify(void *context)
+{
+    uv_async_send(&((struct real *)context)->wake);
+}
+
+/* Nothing: that the wait is over is all. */
+static void notified(uv_async_t *wake)
+{
+    (void)wake;
 }
 
 /* ---- from beginning to end ---- */
@@ -209,6 +234,7 @@ static struct qp_env environment(struct real *self)
         .submit = submit,
         .withdraw = withdraw,
         .finish = finish,
+        .notify = notify,
         .random = draw_random,
         .event = self->options ? self->options->event : NULL,
         .event_context = self->options ? self->options->event_context : NULL,
@@ -232,21 +258,44 @@ static enum qp_status run(struct real *self, qp_async_fn function, void *arg, ch
     return status;
 }
 
+static void seed(struct real *self)
+{
+    uint64_t drawn[2];
+    if (uv_random(NULL, NULL, drawn, sizeof drawn, 0, NULL) == 0 && (drawn[0] || drawn[1]))
+        memcpy(self->random, drawn, sizeof drawn);
+}
+
+/* False: the system gave no loop. */
+static bool open_loop(struct real *self)
+{
+    if (uv_loop_init(&self->loop) != 0)
+        return false;
+    if (uv_async_init(&self->loop, &self->wake, notified) == 0)
+        return true;
+    uv_loop_close(&self->loop);
+    return false;
+}
+
+/* The callbacks of what was withdrawn are still to come. */
+static void close_loop(struct real *self)
+{
+    uv_close((uv_handle_t *)&self->wake, NULL);
+    uv_run(&self->loop, UV_RUN_DEFAULT);
+    uv_loop_close(&self->loop);
+}
+
 enum qp_status qp_real_run(qp_async_fn function, void *arg, const struct qp_real_options *options, char *report,
                            size_t size)
 {
     struct real self = {.options = options, .random = {0x9e3779b97f4a7c15u, 0xbf58476d1ce4e5b9u}};
-    uint64_t seed[2];
     enum qp_status status;
     if (size)
         report[0] = '\0';
-    if (uv_loop_init(&self.loop) != 0)
+    if (!open_loop(&self))
         return QP_NOMEM;
     self.began = uv_hrtime();
-    if (uv_random(NULL, NULL, seed, sizeof seed, 0, NULL) == 0 && (seed[0] || seed[1]))
-        memcpy(self.random, seed, sizeof seed);
+    seed(&self);
     status = run(&self, function, arg, report, size);
-    uv_run(&self.loop, UV_RUN_DEFAULT); /* what was withdrawn is told so */
-    uv_loop_close(&self.loop);
+    close_loop(&self);
     return status;
 }
