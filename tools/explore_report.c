@@ -34,11 +34,13 @@ static void say_failure(const struct exploration *self, const struct target *tar
         printf("    there is no trace of it\n");
 }
 
-/* "sampled, 123456 steps, 9 await points, 0.5 s" */
+/* "sampled, 123456 steps, 9 await points, 0.5 s"; "bounded to 5 executions (0 redundant, 0 blocked), ..." */
 static void say_proved(const struct exploration *self, const struct target *target)
 {
     const struct qp_explore_tally *tally = &target->tally;
     printf("%s", proved(self, target));
+    if (self->exhaustive && !target->complete)
+        printf(" to %" PRIu64 " executions", tally->executions);
     if (self->exhaustive)
         printf(" (%" PRIu64 " redundant, %" PRIu64 " blocked)", tally->redundant, tally->blocked);
     printf(", %" PRIu64 " steps, %zu await points", tally->steps, tally->point_count);
