@@ -65,3 +65,33 @@ status=0
     { cat "$work/verify.txt"; echo "a scenario that looks at an address was taken for deterministic"; exit 1; }
 
 echo "explore: $count planted mistakes, all found and replayed, the same with one process and with two"
+
+# Fuzzing finds what is planted, keeps what it learnt, and tells of each bug once, also the next time; crashes included.
+rm -rf "$work/corpus" "$work/fuzzed"
+fuzz() { # PROGRAM FILE ARGUMENTS...
+    program=$1
+    file=$2
+    shift 2
+    status=0
+    "$program" fuzz "$@" --corpus "$work/corpus" --out "$work/fuzzed" --jobs 2 --quiet >"$file" 2>"$file.errors" || status=$?
+}
+fuzz "$broken" "$work/fuzz.txt" lost_wakeup item_lost_by_timeout two_locks reorder_5 --time 3
+[ "$status" -eq 1 ] && [ "$(grep -c ': a new bug ' "$work/fuzz.txt")" -eq 4 ] ||
+    { cat "$work/fuzz.txt"; echo "fuzzing did not find the four planted bugs, once each"; exit 1; }
+for trace in "$work"/fuzzed/*.jsonl; do
+    status=0
+    "$broken" replay "$trace" >/dev/null 2>&1 || status=$?
+    [ "$status" -eq 1 ] || { echo "the replay of $trace, which fuzzing wrote, ended with $status"; exit 1; }
+done
+echo 'no list' >"$work/corpus/two_locks/list-0"
+fuzz "$broken" "$work/again.txt" lost_wakeup item_lost_by_timeout two_locks reorder_5 --time 2
+[ "$status" -eq 1 ] && ! grep -q ': a new bug ' "$work/again.txt" && grep -q ' 0 new bugs, [1-4] known' "$work/again.txt" ||
+    { cat "$work/again.txt"; echo "a known bug was told of again"; exit 1; }
+grep -q 'list-0 is no file of a corpus' "$work/again.txt.errors" || { echo "a damaged file was not told of"; exit 1; }
+fuzz "$crashing" "$work/fuzz-crash.txt" --all --time 2
+[ "$status" -eq 1 ] && [ "$(grep -c ': a new bug ' "$work/fuzz-crash.txt")" -eq 1 ] ||
+    { cat "$work/fuzz-crash.txt"; echo "fuzzing did not survive a crash"; exit 1; }
+fuzz "$quipu" "$work/fuzz-fine.txt" channel_order --time 1
+"$quipu" fuzz --all --cancel each 2>/dev/null && exit 1
+"$quipu" fuzz 2>/dev/null && exit 1
+echo "fuzzing: four bugs, once each"

@@ -42,6 +42,7 @@ while read -r command option words operands; do
     operand=''
     case $operands in NAME*) operand=$scenario ;; esac
     ! grep -q "^option	$command	--runs	" "$work/table" || operand="$operand --runs 1"
+    ! grep -q "^option	$command	--corpus	" "$work/table" || operand="$operand --time 1 --corpus $work/corpus"
     for word in $(echo "$words" | tr '|' ' ') no-such-word; do
         case $word in [A-Z]*) continue ;; esac
         taken=yes

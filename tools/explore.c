@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 enum { USUAL_RUNS = 10000 };
-static const char *const USUAL_FOLDER = "quipu-out";
+const char *const explore_folder = "quipu-out";
 
 static volatile sig_atomic_t interrupted;
 
@@ -225,12 +225,10 @@ static bool is_searched_for(const struct exploration *self)
     return false;
 }
 
-static bool options_make_sense(struct exploration *self)
+bool explore_options(const struct arguments *arguments, struct qp_explore_options *options)
 {
-    struct arguments *arguments = self->arguments;
     const char *strategy = arguments->strategy ? arguments->strategy : "portfolio";
-    self->exhaustive = arguments->exhaustive || strcmp(strategy, "exhaustive") == 0;
-    if (!self->exhaustive && !qp_explore_strategy_is_known(strategy)) {
+    if (strcmp(strategy, "exhaustive") != 0 && !qp_explore_strategy_is_known(strategy)) {
         complain("there is no strategy '%s': random, pct, pos, surw, portfolio, exhaustive", strategy);
         return false;
     }
@@ -238,18 +236,23 @@ static bool options_make_sense(struct exploration *self)
         complain("--jobs takes at most %d", WORKERS_MOST);
         return false;
     }
-    self->options =
-        (struct qp_explore_options){.seed = arguments->first_seed,
-                                    .strategy = strategy,
-                                    .depth = arguments->depth ? (uint32_t)arguments->depth : 3,
-                                    .declared = !arguments->cancel_text && !arguments->faults && !self->exhaustive,
-                                    .check = !arguments->no_check};
+    *options = (struct qp_explore_options){.seed = arguments->first_seed,
+                                           .strategy = strategy,
+                                           .depth = arguments->depth ? (uint32_t)arguments->depth : 3,
+                                           .declared = !arguments->cancel_text && !arguments->faults &&
+                                                       !arguments->exhaustive && strcmp(strategy, "exhaustive") != 0,
+                                           .check = !arguments->no_check};
+    return parse_cancel(arguments->cancel_text, &options->cancel) && parse_faults(arguments->faults, &options->faults);
+}
+
+static bool options_make_sense(struct exploration *self)
+{
+    struct arguments *arguments = self->arguments;
+    self->exhaustive = arguments->exhaustive || (arguments->strategy && strcmp(arguments->strategy, "exhaustive") == 0);
     self->runs = arguments->runs ? arguments->runs : arguments->seconds || self->exhaustive ? UINT64_MAX : USUAL_RUNS;
-    self->folder = arguments->out ? arguments->out : USUAL_FOLDER;
-    return parse_cancel(arguments->cancel_text, &self->options.cancel) &&
-           parse_faults(arguments->faults, &self->options.faults) && is_searched_for(self) &&
-           can_write(arguments->json_file) && can_write(arguments->junit) &&
-           (!arguments->out || make_folder(arguments->out));
+    self->folder = arguments->out ? arguments->out : explore_folder;
+    return explore_options(arguments, &self->options) && is_searched_for(self) && can_write(arguments->json_file) &&
+           can_write(arguments->junit) && (!arguments->out || make_folder(arguments->out));
 }
 
 static bool find_targets(struct exploration *self)
@@ -266,7 +269,7 @@ static bool find_targets(struct exploration *self)
     return true;
 }
 
-static size_t jobs_of(const struct arguments *arguments)
+size_t explore_jobs(const struct arguments *arguments)
 {
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
     if (arguments->jobs)
@@ -279,7 +282,7 @@ static bool start_workers(struct exploration *self)
     self->workers.arguments = self->arguments;
     self->workers.options = self->options;
     self->workers.folder = self->folder;
-    return workers_begin(&self->workers, jobs_of(self->arguments));
+    return workers_begin(&self->workers, explore_jobs(self->arguments));
 }
 
 static void release(struct exploration *self)

@@ -43,6 +43,13 @@ struct exploration {
     size_t failures;
 };
 
+/* Where traces go unless --out says something else; how many processes there are to be. */
+extern const char *const explore_folder;
+size_t explore_jobs(const struct arguments *arguments);
+
+/* Reads what executions are to be like. False: a sentence was printed. */
+bool explore_options(const struct arguments *arguments, struct qp_explore_options *options);
+
 /* The blocks of each scenario; UINT64_MAX: no end of them. */
 uint64_t blocks_of(const struct exploration *self);
 

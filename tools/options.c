@@ -128,6 +128,7 @@ struct option {
 static const struct option table[] = {
     {"--all", "", read_flag, MEMBER(all)},
     {"--cancel", "MODE", read_text, MEMBER(cancel_text)},
+    {"--corpus", "DIR", read_text, MEMBER(corpus)},
     {"--depth", "N", read_count, MEMBER(depth)},
     {"--every", "", read_flag, MEMBER(every)},
     {"--exhaustive", "", read_flag, MEMBER(exhaustive)},

@@ -194,9 +194,11 @@ static bool prepare(struct job *job, size_t scenario)
     job->scenario = scenario + 1;
     if (!workers->seen)
         return true;
+    if (!qp_fuzzer_init(&job->fuzzer, job->explorer, workers->seen + scenario * QP_COVERAGE_EDGES))
+        return false;
     job->fuzzer.keep = keep_list;
     job->fuzzer.context = job;
-    return qp_fuzzer_init(&job->fuzzer, job->explorer, workers->seen + scenario * QP_COVERAGE_EDGES);
+    return true;
 }
 
 static void explore_cases(struct job *job)

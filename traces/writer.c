@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
     NODES = QP_TRACE_PARAMS_MOST + 18,
@@ -382,6 +383,7 @@ static void destroy(struct qp_trace_writer *writer)
 static struct qp_trace_writer *create(const char *path)
 {
     struct qp_trace_writer *writer = malloc(sizeof *writer);
+    char ending[32];
     if (!writer)
         return NULL;
     writer->file = NULL;
@@ -390,7 +392,8 @@ static struct qp_trace_writer *create(const char *path)
     writer->budget = (struct qp_budget){0};
     qp_pool_init(&writer->texts, &writer->budget);
     writer->path = concatenate(path, "");
-    writer->path_tmp = concatenate(path, ".tmp");
+    snprintf(ending, sizeof ending, ".%ld.tmp", (long)getpid()); /* others may be writing the same */
+    writer->path_tmp = concatenate(path, ending);
     if (writer->path && writer->path_tmp)
         return writer;
     destroy(writer);
