@@ -95,3 +95,41 @@ fuzz "$quipu" "$work/fuzz-fine.txt" channel_order --time 1
 "$quipu" fuzz --all --cancel each 2>/dev/null && exit 1
 "$quipu" fuzz 2>/dev/null && exit 1
 echo "fuzzing: four bugs, once each"
+
+# Shards: together they find what one machine would have found, whatever their number.
+"$broken" explore --all --runs 1000 --json "$work/whole.json" --quiet >/dev/null 2>&1 || true
+for shards in 2 5; do
+    shard=1
+    while [ "$shard" -le "$shards" ]; do
+        CI_NODE_INDEX=$shard CI_NODE_TOTAL=$shards "$broken" explore --all --runs 1000 --quiet \
+            --json "$work/part-$shards-$shard.json" >/dev/null 2>"$work/shard.txt" || true
+        grep -q "shard $shard/$shards, as GitLab says" "$work/shard.txt" || { echo "no word of the shard"; exit 1; }
+        shard=$((shard + 1))
+    done
+    status=0
+    "$broken" merge "$work/part-$shards"-*.json --json "$work/merged.json" --junit "$work/merged.xml" >"$work/merge.txt" ||
+        status=$?
+    [ "$status" -eq 1 ] || { cat "$work/merge.txt"; echo "merge ended with $status"; exit 1; }
+    for file in whole merged; do
+        grep -E '"(name|case|failure|failures)":' "$work/$file.json" | sort >"$work/$file.found"
+    done
+    cmp "$work/whole.found" "$work/merged.found" || { echo "$shards shards found something else than one"; exit 1; }
+done
+refuses() { # ARGUMENTS...: a sentence, and status 2
+    status=0
+    "$broken" "$@" >/dev/null 2>"$work/refused.txt" || status=$?
+    [ "$status" -eq 2 ] && [ -s "$work/refused.txt" ] || { echo "$* ended with $status"; exit 1; }
+}
+refuses merge
+refuses merge "$work/part-2-1.json"
+refuses merge "$work/part-2-1.json" "$work/part-2-1.json"
+refuses merge "$work/part-2-1.json" "$work/part-5-2.json"
+refuses merge "$work/first.txt"
+refuses explore --all --shard 0/3
+refuses explore --all --shard 4/3
+refuses explore --all --shard x
+SLURM_ARRAY_TASK_ID=7 SLURM_ARRAY_TASK_MIN=5 SLURM_ARRAY_TASK_COUNT=4 "$quipu" run --all --seeds 0..7 --quiet \
+    >"$work/shard-run.txt" 2>&1
+grep -q "$(($("$quipu" list | wc -l) * 2)) runs, 0 failed" "$work/shard-run.txt" ||
+    { cat "$work/shard-run.txt"; echo "the third of four shards did not run two of eight seeds"; exit 1; }
+echo "shards: 2 and 5 find what one finds"

@@ -22,7 +22,7 @@ struct arguments {
     uint64_t cancel;         /* of `run`: the moment of the one cancellation; 0: none */
     bool has_seeds;
     uint64_t first_seed, last_seed;
-    const char *trace, *out, *junit, *json_file, *explain, *strategy, *faults, *corpus;
+    const char *trace, *out, *junit, *json_file, *explain, *strategy, *faults, *corpus, *shard;
     uint64_t runs, seconds, depth, jobs, most; /* 0: not given */
     struct qp_param_value params[MOST_PARAMS]; /* names are owned */
     size_t param_count;
@@ -37,7 +37,7 @@ struct command {
 };
 
 extern const struct command list_command, run_command, replay_command, explore_command, shrink_command, verify_command,
-    check_command, diff_command, help_command, fuzz_command;
+    check_command, diff_command, help_command, fuzz_command, merge_command;
 
 /* The index-th command, in the order in which they are listed; NULL past the last. By its name; NULL: there is none. */
 const struct command *command_at(size_t index);

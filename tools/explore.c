@@ -26,17 +26,20 @@ static void interrupt(int signal_number)
 
 /* ---- giving blocks out ---- */
 
-uint64_t blocks_of(const struct exploration *self)
+/* An exhaustive search is one block, of whichever shard has the scenario. */
+uint64_t blocks_of(const struct exploration *self, const struct target *target)
 {
     if (self->exhaustive)
-        return 1;
-    return self->runs == UINT64_MAX ? UINT64_MAX : (self->runs + QP_EXPLORE_BLOCK - 1) / QP_EXPLORE_BLOCK;
+        return shard_has(&self->shard, (uint64_t)(target - self->targets));
+    if (self->runs == UINT64_MAX)
+        return UINT64_MAX;
+    return shard_share(&self->shard, (self->runs + QP_EXPLORE_BLOCK - 1) / QP_EXPLORE_BLOCK);
 }
 
 static struct block next_block(const struct exploration *self, size_t index)
 {
-    const struct target *target = &self->targets[index];
-    struct block block = {.scenario = index, .first = target->count * QP_EXPLORE_BLOCK, .count = QP_EXPLORE_BLOCK};
+    uint64_t number = self->targets[index].count * self->shard.count + self->shard.index;
+    struct block block = {.scenario = index, .first = number * QP_EXPLORE_BLOCK, .count = QP_EXPLORE_BLOCK};
     if (self->exhaustive) {
         block.kind = BLOCK_EXHAUSTIVE;
         block.count = self->runs;
@@ -50,7 +53,7 @@ static bool give_one(struct exploration *self, size_t index)
 {
     struct target *target = &self->targets[index];
     struct block block = next_block(self, index);
-    if (target->done || target->count >= blocks_of(self))
+    if (target->done || target->count >= blocks_of(self, target))
         return false;
     if (target->count == target->room) {
         size_t room = target->room ? target->room * 2 : 16;
@@ -110,7 +113,7 @@ static void look_at(struct exploration *self, struct target *target)
 {
     while (!target->done && target->whole < target->count && target->blocks[target->whole].back) {
         count(target, &target->blocks[target->whole++]);
-        if (target->failure || target->whole == blocks_of(self))
+        if (target->failure || target->whole == blocks_of(self, target))
             finish(self, target);
     }
 }
@@ -118,7 +121,7 @@ static void look_at(struct exploration *self, struct target *target)
 static void take_back(struct exploration *self, struct found *found)
 {
     struct target *target = &self->targets[found->block.scenario];
-    size_t index = self->exhaustive ? 0 : (size_t)(found->block.first / QP_EXPLORE_BLOCK);
+    size_t index = self->exhaustive ? 0 : (size_t)(found->block.first / QP_EXPLORE_BLOCK / self->shard.count);
     struct given *given = &target->blocks[index];
     self->executions += found->tally.executions;
     self->steps += found->tally.steps;
@@ -251,8 +254,9 @@ static bool options_make_sense(struct exploration *self)
     self->exhaustive = arguments->exhaustive || (arguments->strategy && strcmp(arguments->strategy, "exhaustive") == 0);
     self->runs = arguments->runs ? arguments->runs : arguments->seconds || self->exhaustive ? UINT64_MAX : USUAL_RUNS;
     self->folder = arguments->out ? arguments->out : explore_folder;
-    return explore_options(arguments, &self->options) && is_searched_for(self) && can_write(arguments->json_file) &&
-           can_write(arguments->junit) && (!arguments->out || make_folder(arguments->out));
+    return explore_options(arguments, &self->options) && shard_find(arguments, &self->shard) && is_searched_for(self) &&
+           can_write(arguments->json_file) && can_write(arguments->junit) &&
+           (!arguments->out || make_folder(arguments->out));
 }
 
 static bool find_targets(struct exploration *self)
@@ -263,9 +267,11 @@ static bool find_targets(struct exploration *self)
         complain(self->targets ? "this program has no scenarios" : "out of memory");
         return false;
     }
-    for (size_t i = 0; i < self->count; i++)
+    for (size_t i = 0; i < self->count; i++) {
         selection_at(self->arguments, i, &self->targets[i].run, self->targets[i].params);
-    self->left = self->count;
+        self->targets[i].done = !blocks_of(self, &self->targets[i]); /* all of it is another shard's */
+        self->left += !self->targets[i].done;
+    }
     return true;
 }
 
@@ -322,10 +328,10 @@ const struct command explore_command = {
     "explore",
     "NAME...|--all [--strategy S] [--seed N] [--runs N] [--time SECONDS] [--exhaustive] [--cancel MODE] "
     "[--faults LIST] "
-    "[--param NAME=VALUE] [--jobs N] [--out DIR] [--json FILE] [--junit FILE] [--no-check] [--quiet]",
+    "[--param NAME=VALUE] [--jobs N] [--shard I/N] [--out DIR] [--json FILE] [--junit FILE] [--no-check] [--quiet]",
     " --all --strategy:random|pct|pos|surw|portfolio|exhaustive --depth --seed --runs --time --exhaustive "
     "--cancel:none|each|pairs|random --faults:spurious|yield|clock|late|delay|retry|panic|alloc|spurious,yield --param "
-    "--jobs --out --json= "
+    "--jobs --shard --out --json= "
     "--junit "
     "--no-check --quiet ",
     "Looks for an execution that fails. What it finds is made as small as it can be, and told: which contract or "
@@ -350,6 +356,12 @@ const struct command explore_command = {
     "                    --faults and --cancel what a scenario says it bears is injected; none: nothing is\n"
     "  --param NAME=VALUE  sets an integer parameter that the scenario declares; may be repeated\n"
     "  --jobs N          processes; one for each processor. One that crashes is a finding, and replaced\n"
+    "  --shard I/N       the part of the I-th of N machines: every N-th block of cases, or, exhaustively, scenario. "
+    "Read\n"
+    "                    otherwise from what GitLab, Buildkite, CircleCI, Slurm arrays and Kubernetes indexed jobs "
+    "(with\n"
+    "                    QUIPU_SHARDS) set. All shards together do what one machine would; merge joins what --json "
+    "wrote\n"
     "  --out DIR         where the trace of a failure goes, as DIR/NAME.jsonl\n"
     "  --json FILE       what was found, for machines\n"
     "  --junit FILE      the same as JUnit XML\n"

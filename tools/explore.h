@@ -7,6 +7,7 @@
 #ifndef TOOLS_EXPLORE_H
 #define TOOLS_EXPLORE_H
 
+#include "tools/shard.h"
 #include "tools/workers.h"
 
 /* A block that was given out, and what came of it; freed when it is counted, unless it failed. */
@@ -30,6 +31,7 @@ struct target {
 struct exploration {
     struct arguments *arguments;
     struct qp_explore_options options;
+    struct shard shard;
     struct workers workers;
     struct target *targets;
     size_t count, left, next;
@@ -50,8 +52,8 @@ size_t explore_jobs(const struct arguments *arguments);
 /* Reads what executions are to be like. False: a sentence was printed. */
 bool explore_options(const struct arguments *arguments, struct qp_explore_options *options);
 
-/* The blocks of each scenario; UINT64_MAX: no end of them. */
-uint64_t blocks_of(const struct exploration *self);
+/* The blocks of a scenario that are this shard's; UINT64_MAX: no end of them. */
+uint64_t blocks_of(const struct exploration *self, const struct target *target);
 
 /* ---- explore_report.c ---- */
 

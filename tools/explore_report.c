@@ -85,7 +85,7 @@ static double time_left(const struct exploration *self, double now)
         return self->arguments->seconds ? until : -1;
     for (size_t i = 0; i < self->count; i++)
         if (!self->targets[i].done)
-            blocks += (double)blocks_of(self) - (double)self->targets[i].whole;
+            blocks += (double)blocks_of(self, &self->targets[i]) - (double)self->targets[i].whole;
     left = back > 0 ? blocks * (now - self->began) / back : -1;
     return left >= 0 && left < until ? left : until < 1e300 ? until : left;
 }
@@ -136,12 +136,24 @@ void say_sums(const struct exploration *self)
 
 /* ---- for machines ---- */
 
+/* What a merge goes by. */
+static bool add_run(const struct exploration *self, const struct target *target, cJSON *object)
+{
+    const struct found *failure = target->failure;
+    char shard[48];
+    snprintf(shard, sizeof shard, "%" PRIu64 "/%" PRIu64, self->shard.index + 1, self->shard.count);
+    return cJSON_AddStringToObject(object, "shard", shard) && add_json_unsigned(object, "seed", self->options.seed) &&
+           add_json_unsigned(object, "runs", self->runs) &&
+           (!failure || (add_json_unsigned(object, "case", failure->which.number) &&
+                         cJSON_AddStringToObject(object, "failure", failure->text ? failure->text : "")));
+}
+
 static bool add_target(const struct exploration *self, const struct target *target, cJSON *array)
 {
     cJSON *object = cJSON_CreateObject(), *coverage;
     if (!object || !cJSON_AddItemToArray(array, object))
         return false;
-    return cJSON_AddStringToObject(object, "name", target->run.scenario->name) &&
+    return cJSON_AddStringToObject(object, "name", target->run.scenario->name) && add_run(self, target, object) &&
            cJSON_AddStringToObject(object, "strategy", self->exhaustive ? "exhaustive" : self->options.strategy) &&
            cJSON_AddStringToObject(object, "proved", proved(self, target)) &&
            add_json_unsigned(object, "executions", target->tally.executions) &&

@@ -33,6 +33,7 @@ struct fuzzed {
 struct fuzzing {
     struct arguments *arguments;
     struct workers workers;
+    struct shard shard;
     struct fuzzed *all;
     size_t count;
     uint8_t *seen; /* QP_COVERAGE_EDGES bytes for each scenario */
@@ -316,7 +317,8 @@ static bool begin(struct fuzzing *self)
     self->workers.names_traces = true;
     self->workers.folder = arguments->out ? arguments->out : explore_folder;
     qp_random_strategy_init(&self->random);
-    self->random.strategy.ops->begin(&self->random.strategy, arguments->first_seed);
+    self->random.strategy.ops->begin(&self->random.strategy,
+                                     arguments->first_seed + self->shard.index * 0x9e3779b97f4a7c15u);
     if (!workers_begin(&self->workers, explore_jobs(arguments)))
         return false;
     signal(SIGINT, interrupt);
@@ -346,7 +348,7 @@ static int fuzz(struct arguments *arguments)
     struct fuzzing self = {.arguments = arguments, .terminal = isatty(STDERR_FILENO)};
     int status = EXIT_BAD_INPUT;
     if (!selection_makes_sense(arguments, "fuzz") || !options_make_sense(arguments, &self.workers.options) ||
-        !can_write(arguments->json_file))
+        !shard_find(arguments, &self.shard) || !can_write(arguments->json_file))
         return EXIT_BAD_INPUT;
     if (open_all(&self, arguments->corpus ? arguments->corpus : USUAL_CORPUS) && begin(&self)) {
         bool fine = fuzz_all(&self);
@@ -362,9 +364,10 @@ static int fuzz(struct arguments *arguments)
 const struct command fuzz_command = {
     "fuzz",
     "NAME...|--all [--time SECONDS] [--corpus DIR] [--strategy S] [--seed N] [--cancel MODE] [--faults LIST] "
-    "[--param NAME=VALUE] [--jobs N] [--out DIR] [--json FILE] [--no-check] [--quiet]",
+    "[--param NAME=VALUE] [--jobs N] [--shard I/N] [--out DIR] [--json FILE] [--no-check] [--quiet]",
     " --all --time --corpus --strategy:random|pct|pos|surw|portfolio --depth --seed --cancel:none|random "
-    "--faults:spurious|yield|clock|late|delay|panic|alloc|spurious,yield --param --jobs --out --json= --no-check "
+    "--faults:spurious|yield|clock|late|delay|panic|alloc|spurious,yield --param --jobs --shard --out --json= "
+    "--no-check "
     "--quiet ",
     "Changes lists of choices at random, executes them, and goes on from those whose executions had a shape that was "
     "not\n"
@@ -382,6 +385,8 @@ const struct command fuzz_command = {
     "  --faults LIST     what is injected, as in explore\n"
     "  --param NAME=VALUE  sets an integer parameter that the scenario declares; may be repeated\n"
     "  --jobs N          processes; one for each processor. One that crashes or hangs is a finding, and replaced\n"
+    "  --shard I/N       draws other changes than the other shards; read otherwise from what CI systems set, as in "
+    "explore\n"
     "  --out DIR         where the trace of a bug goes, as DIR/NAME-STORY.jsonl; quipu-out\n"
     "  --json FILE       what was found, for machines\n"
     "  --no-check        does not hold what happens against the contracts of the surface; runs faster\n"

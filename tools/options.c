@@ -147,6 +147,7 @@ static const struct option table[] = {
     {"--runs", "N", read_count, MEMBER(runs)},
     {"--seed", "N", read_seed, 0},
     {"--seeds", "A..B", read_seeds, 0},
+    {"--shard", "I/N", read_text, MEMBER(shard)},
     {"--strategy", "S", read_text, MEMBER(strategy)},
     {"--table", "", read_flag, MEMBER(table)},
     {"--time", "SECONDS", read_count, MEMBER(seconds)},

@@ -7,6 +7,7 @@
 #include "tools/command.h"
 #include "tools/execute.h"
 #include "tools/selection.h"
+#include "tools/shard.h"
 #include "traces/print.h"
 #include <inttypes.h>
 #include <quipu/real.h>
@@ -19,6 +20,7 @@
 enum { PATH_SIZE = 1024, PROGRESS_EVERY = 256 };
 
 struct runner {
+    struct shard shard;
     const struct arguments *arguments;
     struct qp_sim sim;
     struct qp_recorder *recorder; /* made when it is first needed */
@@ -196,11 +198,12 @@ static void run_scenario(struct runner *self, struct qp_scenario_run *run)
 {
     const struct arguments *arguments = self->arguments;
     struct tally tally = {.kept = true};
-    uint64_t seed = arguments->first_seed;
-    for (;; seed++) {
+    uint64_t left = arguments->last_seed - arguments->first_seed, each = self->shard.count, seed;
+    for (uint64_t at = self->shard.index; at <= left && tally.kept; at += each) {
+        seed = arguments->first_seed + at;
         show_progress(self, run->scenario, seed);
         run_seed(self, run, seed, &tally);
-        if (!tally.kept || seed == arguments->last_seed)
+        if (left - at < each)
             break;
     }
     hide_progress(self);
@@ -244,6 +247,15 @@ static bool make_sense(struct arguments *arguments)
     return !arguments->out || make_folder(arguments->out);
 }
 
+/* Only ranges are shared out: who names one seed wants that one. */
+static bool find_shard(struct runner *self)
+{
+    self->shard = (struct shard){0, 1};
+    if (self->arguments->first_seed == self->arguments->last_seed && !self->arguments->shard)
+        return true;
+    return shard_find(self->arguments, &self->shard);
+}
+
 static void run_selected(struct runner *self)
 {
     struct qp_param_value params[MOST_PARAMS];
@@ -265,6 +277,10 @@ static int run(struct arguments *arguments)
     if (!self)
         return complain("out of memory");
     self->arguments = arguments;
+    if (!find_shard(self)) {
+        free(self);
+        return EXIT_BAD_INPUT;
+    }
     self->checker = arguments->no_check ? NULL : qp_checker_create();
     if (!self->checker && !arguments->no_check) {
         free(self);
@@ -287,8 +303,8 @@ static int run(struct arguments *arguments)
 const struct command run_command = {
     "run",
     "NAME...|--all [--seed N|--seeds A..B] [--cancel each|K] [--param NAME=VALUE] [--trace FILE|--out DIR [--every]] "
-    "[--real] [--no-check] [--quiet]",
-    " --all --seed --seeds --cancel:each|K --param --trace --out --every --real --no-check --quiet ",
+    "[--shard I/N] [--real] [--no-check] [--quiet]",
+    " --all --seed --seeds --cancel:each|K --param --trace --out --every --shard --real --no-check --quiet ",
     "Runs scenarios on a virtual clock, each under one seed or a range of them, and prints a line for each: how often\n"
     "it ran, how much virtual time that was, and the result. A scenario stops at the first seed that fails.\n\n"
     "  --all             every scenario of this program\n"
@@ -303,6 +319,8 @@ const struct command run_command = {
     "  --trace FILE      writes the trace of the seed that failed, or of the first\n"
     "  --out DIR         the same for several scenarios, as DIR/NAME-SEED.jsonl\n"
     "  --every           with --out: writes the trace of every seed\n"
+    "  --shard I/N       of a range the seeds of the I-th of N machines; otherwise read from what GitLab, Buildkite,\n"
+    "                    CircleCI, Slurm arrays and Kubernetes indexed jobs (with QUIPU_SHARDS) set\n"
     "  --real            once, on the real clock\n"
     "  --no-check        does not hold what happens against the contracts of the surface; runs faster\n"
     "  --quiet           prints only what failed, and the sums\n",
