@@ -10,10 +10,9 @@
 
 #include "sim/dpor.h"
 #include "sim/watch.h"
+#include <quipu/explore.h>
 
 enum { QP_EXPLORE_BLOCK = 64, QP_EXPLORE_POINTS = 256, QP_EXPLORE_PLACES = 128 };
-
-enum qp_explore_cancel { QP_CANCEL_NONE, QP_CANCEL_EACH, QP_CANCEL_PAIRS, QP_CANCEL_RANDOM };
 
 struct qp_explore_options {
     uint64_t seed;

@@ -89,7 +89,7 @@ if command -v pkg-config >/dev/null; then
     # The line that README gives, for the program that README shows.
     sed -n '/^```c$/,/^```$/{/^```/d;p}' "$source/README.md" >"$work/no_job_is_lost.c"
     line=$(grep '^cc .*pkg-config' "$source/README.md") || fail 'README has no line that compiles by pkg-config'
-    (cd "$work" && quietly sh -ec "cc() { '$cc' \"\$@\"; }
+    (cd "$work" && quietly sh -ec "cc() { command '$cc' \"\$@\"; }
 $line") || exit 1
     expect 0 "$work/no_job_is_lost" run --all --seeds 0..99 --quiet
 else

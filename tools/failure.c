@@ -93,7 +93,9 @@ static void tell(FILE *file, struct failure *failure, struct qp_shrink *shrink, 
     if (!story || !find_path(failure, story) || !keep_trace(failure, shrink, recorder))
         failure->path[0] = '\0';
     free(story);
-    if (failure->path[0])
+    if (failure->path[0] && failure->again)
+        fprintf(file, "    again: %s%s\n", failure->again, failure->path);
+    else if (failure->path[0])
         fprintf(file, "    again: %s replay %s\n", failure->program, failure->path);
 }
 

@@ -9,6 +9,7 @@
 
 struct failure {
     const char *program; /* for the command that replays it */
+    const char *again;   /* what stands before the trace in the line that says how; NULL: "PROGRAM replay " */
     const struct qp_scenario_run *run;
     struct qp_sim *sim;
     struct qp_checker *checker; /* NULL: no rules */

@@ -7,6 +7,7 @@
 #include <quipu/contract.h>
 #include <quipu/env.h>
 #include <quipu/event.h>
+#include <quipu/explore.h>
 #include <quipu/future.h>
 #include <quipu/lock.h>
 #include <quipu/main.h>
