@@ -124,3 +124,44 @@ QP_SCENARIO(contract_lossy, "a function that may lose what it took does not coun
     qp_await(qp_join(&sender, NULL));
     QP_ASSERT(self.done <= 3);
 }
+
+/* ---- durable: what was accepted is written, whoever waits for it ---- */
+
+struct ledger {
+    uint64_t accepted, written;
+};
+
+static uint64_t digest_unwritten(const void *state)
+{
+    const struct ledger *self = state;
+    return self->accepted - self->written;
+}
+
+static void write_out(void *arg)
+{
+    struct ledger *self = arg;
+    qp_await(qp_sleep_ms(2));
+    qp_await(qp_yield());
+    self->written++;
+}
+
+static void accept_entry(void *arg)
+{
+    struct ledger *self = arg;
+    struct qp_handle writer;
+    qp_await(qp_sleep_ms(1)); /* cancelled here nothing was accepted */
+    self->accepted++;
+    writer = qp_spawn(write_out, self);
+    (void)qp_await(qp_join(&writer, NULL)); /* and here somebody else writes it */
+}
+
+QP_SCENARIO(contract_durable, "what a function hands to a task of its own is done though nobody waits for it any more")
+{
+    struct ledger self = {0, 0};
+    struct qp_contract contract = {
+        .name = "accept_entry", .promise = QP_PROMISE_DURABLE, .digest = digest_unwritten, .state = &self};
+    for (int i = 0; i < 4; i++)
+        qp_await(qp_timeout_ms((int64_t)qp_random(5), qp_held_to(&contract, qp_async(accept_entry, &self))));
+    qp_await(qp_sleep_ms(10));
+    QP_ASSERT_EQ(self.written, self.accepted);
+}

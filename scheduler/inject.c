@@ -215,6 +215,7 @@ static void abort_here(struct qp_task *task)
 {
     QP_EMIT(TASK_ABORTED, .fields = {task->id});
     task->flags |= QP_TASK_ABORTED;
+    qp_contract_task_aborted(task->runtime, task->id);
 }
 
 /* Those that were suspended for a boundary's sake go on. */

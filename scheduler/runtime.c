@@ -1,5 +1,6 @@
 /* The runtime: see runtime.h for the state and its invariants. */
 #include "scheduler/runtime.h"
+#include "scheduler/contract.h"
 #include "scheduler/coroutine.h"
 #include "scheduler/hold.h"
 #include "scheduler/inject.h"
@@ -468,6 +469,7 @@ static bool close_down(struct qp_runtime *runtime)
     if (!runtime->closing_down)
         QP_EMIT(RUNTIME_CLOSING, .fields = {(uint64_t)runtime->main_status});
     runtime->closing_down = true;
+    qp_contracts_forget(runtime);
     /* cppcheck-suppress autoVariables ; taken back below */
     runtime->unwind = &unwind;
     if (setjmp(unwind)) {

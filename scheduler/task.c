@@ -1,5 +1,6 @@
 /* Tasks: see task.h for the state and its invariants. */
 #include "scheduler/task.h"
+#include "scheduler/contract.h"
 #include "scheduler/coroutine.h"
 #include "scheduler/inject.h"
 #include "scheduler/misuse.h"
@@ -228,6 +229,8 @@ void qp_task_abort(struct qp_task *task)
     QP_EMIT(TASK_ABORTED, .fields = {task->id});
     if (comes_late)
         return;
+    if (QP_UNLIKELY(task->runtime->durable != NULL))
+        qp_contract_task_aborted(task->runtime, task->id);
     task->flags |= QP_TASK_ABORTED;
     qp_task_wake(task);
 }
@@ -526,6 +529,8 @@ void qp_task_end(struct qp_task *task, enum qp_status status)
     task->flags |= QP_TASK_ENDED;
     list_remove(&runtime->tasks, task);
     runtime->live--;
+    if (QP_UNLIKELY(runtime->durable != NULL))
+        qp_contract_task_ended(runtime, (enum qp_status)task->status, task->id);
     if (QP_UNLIKELY(task->status == QP_PANICKED)) {
         task->message = runtime->panic_message;
         runtime->panic_message = NULL;

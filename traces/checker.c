@@ -287,6 +287,10 @@ static void judge(struct qp_checker *c, const struct qp_event *e)
     case QP_EVENT_PROMISE_TESTED:
         on_promise(c, e);
         break;
+    case QP_EVENT_PROMISE_SETTLED:
+        if (e->fields[0])
+            report(c, QP_RULE_CONTRACT_DURABLE_1, NULL, e, NULL, NULL);
+        break;
     case QP_EVENT_RACE_WON:
         on_race_won(c, e);
         break;

@@ -22,17 +22,26 @@ extern "C" {
 
 /* The numbers are part of the trace's format. */
 enum qp_promise {
-    QP_PROMISE_CANCEL_SAFE,    /* cancelled, it has changed nothing: the digest is what it was */
-    QP_PROMISE_LOSSY,          /* the same, but for what the digest leaves out: that may be lost */
-    QP_PROMISE_NOT_CANCEL_SAFE /* whoever cancels it must mend what it guards; nothing is judged */
+    QP_PROMISE_CANCEL_SAFE,     /* cancelled, it has changed nothing: the digest is what it was */
+    QP_PROMISE_LOSSY,           /* the same, but for what the digest leaves out: that may be lost */
+    QP_PROMISE_NOT_CANCEL_SAFE, /* whoever cancels it must mend what it guards; nothing is judged */
+    /*
+     * Durable once spawned: who cancels it only stops waiting. The tasks that it spawned go on, and when the last of
+     * them has ended nothing that it began is left undone: the digest, which says how much is, is 0. Judged then, or at
+     * once where it had none; not at all where one of them panicked, or was aborted by somebody else than the function.
+     */
+    QP_PROMISE_DURABLE
 };
 
 struct qp_contract {
     const char *name;
     enum qp_promise promise;
-    /* A number that is another when the state is another. Of what only this function changes: others run in between. */
+    /*
+     * A number that is another when the state is another. Of what only this function changes: others run in between.
+     * Of a durable one: how much was begun and is not done.
+     */
     uint64_t (*digest)(const void *state);
-    const void *state; /* borrowed */
+    const void *state; /* borrowed; of a durable one until the tasks that it spawned have ended */
     /*
      * Of one that is cancel-safe: the size of the future that it is given; 0: unknown. Exploration then also drops that
      * future while it waits, and begins it again from a copy of what it was before its first poll; nothing that can be
@@ -45,7 +54,8 @@ struct qp_contract_future { /* private */
     struct qp_future future;
     struct qp_future *inner;
     const struct qp_contract *contract;
-    void *copy; /* of the future, before its first poll; NULL: none */
+    void *copy;                 /* of the future, before its first poll; NULL: none */
+    struct qp_durable *durable; /* NULL: nothing is followed */
 };
 
 /* Waits for `future` and gives its status; cancelling it cancels `future`. Borrows both. */

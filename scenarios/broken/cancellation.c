@@ -296,3 +296,63 @@ QP_SCENARIO(letter_taken_too_early, "a wait that says it is cancel-safe takes so
     }
     QP_ASSERT_EQ(qp_await(qp_join(&handle, NULL)), QP_OK);
 }
+
+/* ---- durable in name only ---- */
+
+struct outbox {
+    uint64_t accepted, sent;
+};
+
+static uint64_t digest_unsent(const void *state)
+{
+    const struct outbox *self = state;
+    return self->accepted - self->sent;
+}
+
+static void send_by_itself(void *arg)
+{
+    struct outbox *self = arg;
+    self->accepted++;
+    qp_await(qp_sleep_ms(2)); /* the mistake: it does the work itself, and is cancelled with whoever waits for it */
+    self->sent++;
+}
+
+QP_SCENARIO(durable_but_not_spawned, "a function that is said to be durable works in the task of its caller")
+{
+    struct outbox self = {0, 0};
+    struct qp_contract contract = {
+        .name = "send_by_itself", .promise = QP_PROMISE_DURABLE, .digest = digest_unsent, .state = &self};
+    for (int i = 0; i < 3; i++)
+        qp_await(qp_timeout_ms((int64_t)qp_random(4), qp_held_to(&contract, qp_async(send_by_itself, &self))));
+}
+
+static void send_later(void *arg)
+{
+    struct outbox *self = arg;
+    qp_await(qp_sleep_ms(2));
+    self->sent++;
+}
+
+static void stop_it(void *arg)
+{
+    qp_abort((const struct qp_handle *)arg);
+}
+
+static void send_and_clean_up(void *arg)
+{
+    struct outbox *self = arg;
+    struct qp_handle sender = qp_spawn(send_later, self), of_same = sender;
+    self->accepted++;
+    QP_ASSERT_EQ(qp_defer(stop_it, &of_same), QP_OK); /* the mistake: also when only the wait is cancelled */
+    qp_await(qp_join(&sender, NULL));
+}
+
+QP_SCENARIO(durable_but_stopped, "a function that is said to be durable stops its task when its caller goes")
+{
+    struct outbox self = {0, 0};
+    struct qp_contract contract = {
+        .name = "send_and_clean_up", .promise = QP_PROMISE_DURABLE, .digest = digest_unsent, .state = &self};
+    for (int i = 0; i < 3; i++)
+        qp_await(qp_timeout_ms((int64_t)qp_random(4), qp_held_to(&contract, qp_async(send_and_clean_up, &self))));
+    qp_await(qp_sleep_ms(5));
+}
