@@ -61,7 +61,7 @@ struct qp_runtime {
     struct qp_tracing tracing;
     enum qp_status failure;             /* of the last await that failed */
     struct qp_timers timers;            /* up to here, and to its slots, a new one is zero */
-    char message[QP_JOIN_MESSAGE_SIZE]; /* and what a join had to say about it */
+    char message[QP_JOIN_MESSAGE_SIZE]; /* and what a join, or a refusal, had to say of it */
     size_t report_length;
     char report[QP_REPORT_SIZE];
     char labels[QP_LABELS][QP_LABEL_SIZE]; /* the parties that sentences name: see misuse.h */

@@ -430,7 +430,7 @@ const char *qp_error_message(void)
     const struct qp_runtime *runtime = qp_thread.runtime;
     if (!runtime)
         return qp_status_text(QP_OK);
-    if (runtime->failure == QP_CANCELLED || runtime->failure == QP_PANICKED)
+    if (runtime->failure == QP_CANCELLED || runtime->failure == QP_PANICKED || runtime->failure == QP_REFUSED)
         return runtime->message;
     return qp_status_text(runtime->failure);
 }

@@ -17,7 +17,7 @@ struct watched {
 
 static enum qp_status run_watched(struct watched *watched, qp_async_fn function, void *arg)
 {
-    struct qp_real_options options = {qp_checker_event, NULL, NULL};
+    struct qp_real_options options = {.event = qp_checker_event};
     enum qp_status status;
     watched->checker = qp_checker_create();
     assert_non_null(watched->checker);

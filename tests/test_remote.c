@@ -16,7 +16,7 @@
 static void run_real(qp_async_fn function, void *arg)
 {
     struct qp_checker *checker = qp_checker_create();
-    struct qp_real_options options = {qp_checker_event, NULL, NULL};
+    struct qp_real_options options = {.event = qp_checker_event};
     char report[4096];
     assert_non_null(checker);
     options.event_context = checker;

@@ -130,18 +130,20 @@ static int run_real(struct program *program)
     const char *path = getenv("QUIPU_TRACE");
     struct qp_sim_result *result = calloc(1, sizeof *result);
     struct qp_recorder *recorder = path ? qp_recorder_create(0) : NULL;
-    struct qp_real_options options = {recorder ? qp_recorder_event : NULL, recorder, NULL};
-    int status = EXIT_FINE;
+    struct qp_real_options options = {
+        .event = recorder ? qp_recorder_event : NULL, .event_context = recorder, .stop_on_signals = true};
+    int status = EXIT_FINE, stopped_by = 0;
     if (!result || (path && !recorder)) {
         free(result);
         return complain("out of memory");
     }
     options.steps = &result->steps;
+    options.stopped_by = &stopped_by;
     result->outcome = qp_real_run(body, program, &options, result->report, sizeof result->report);
     if (path && !keep_trace(program, path, 0, "real", recorder, result))
         status = EXIT_BAD_INPUT;
     if (status == EXIT_FINE)
-        status = verdict(program, result);
+        status = result->outcome == QP_CANCELLED && stopped_by ? 128 + stopped_by : verdict(program, result);
     qp_recorder_destroy(recorder);
     free(result);
     return status;

@@ -50,7 +50,8 @@ static bool cancelling(const struct runner *self)
 static void execute_real(void *context, qp_async_fn function, void *arg, struct qp_sim_result *result)
 {
     const struct qp_sim_config *config = context;
-    struct qp_real_options options = {config->event, config->event_context, &result->steps};
+    struct qp_real_options options = {
+        .event = config->event, .event_context = config->event_context, .steps = &result->steps};
     memset(result, 0, offsetof(struct qp_sim_result, report));
     result->outcome = qp_real_run(function, arg, &options, result->report, sizeof result->report);
 }

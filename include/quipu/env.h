@@ -16,6 +16,7 @@ extern "C" {
 #endif
 #pragma GCC visibility push(default)
 
+struct qp_io_wait;
 struct qp_runtime;
 struct qp_task;
 
@@ -133,6 +134,14 @@ struct qp_env {
     void (*submit)(void *context, struct qp_runtime *runtime, struct qp_work *work);
     bool (*withdraw)(void *context, struct qp_runtime *runtime, struct qp_work *work);
     void (*finish)(void *context, struct qp_runtime *runtime);
+
+    /*
+     * Serves a wait for a descriptor or a signal (io.h): from a begin that gives 0 until it sets `over` and wakes
+     * `wait.waker`, or until the end, if that comes before. Begin gives an errno where it refuses. NULL: there are
+     * none.
+     */
+    int (*io_begin)(void *context, struct qp_io_wait *io);
+    void (*io_end)(void *context, struct qp_io_wait *io);
 
     /* Called on any thread, while the runtime exists: ends the park under way. NULL: it hears of no other thread. */
     void (*notify)(void *context);

@@ -6,6 +6,9 @@
  *
  * It runs on the real clock (real.h). With QUIPU_SEED=<number> in the environment the unchanged binary runs simulated,
  * on virtual time, with that seed. QUIPU_TRACE=<file> writes its trace, either way.
+ *
+ * On the real clock SIGINT (Ctrl-C) and SIGTERM cancel async_main at its await point, unless some task waits for them
+ * (io.h): all that is owned is released, and the process ends with 130 or 143. The next one ends it at once.
  */
 #ifndef QUIPU_MAIN_H
 #define QUIPU_MAIN_H

@@ -9,6 +9,7 @@
 #include <quipu/event.h>
 #include <quipu/explore.h>
 #include <quipu/future.h>
+#include <quipu/io.h>
 #include <quipu/lock.h>
 #include <quipu/main.h>
 #include <quipu/oneshot.h>

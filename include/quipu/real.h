@@ -20,6 +20,14 @@ struct qp_real_options {
     qp_event_fn event; /* told of every event, on the runtime's thread; NULL: none are made */
     void *event_context;
     uint64_t *steps; /* gets how many polls there were; NULL: nothing */
+
+    /*
+     * The process's SIGINT and SIGTERM belong to this run: the first that nobody waits for (io.h) cancels main at its
+     * await point, the next ends the process as if nobody had caught it. `stopped_by` gets the first one's number, 0
+     * where none came; it may be NULL. One run of a process at a time; a second is refused with QP_REFUSED.
+     */
+    bool stop_on_signals;
+    int *stopped_by;
 };
 
 /*

@@ -44,7 +44,8 @@ extern "C" {
     X(FAILED, "an assertion failed")                                            \
     X(MISUSE, "the library was misused")                                        \
     X(LIMIT, "the step limit was reached")                                      \
-    X(INVALID, "invalid argument")
+    X(INVALID, "invalid argument")                                              \
+    X(REFUSED, "the system refuses to wait for it")
 
 enum qp_status {
 #define X(name, text) QP_##name,
