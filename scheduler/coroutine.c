@@ -104,11 +104,8 @@ static inline void fetch_ahead(const struct qp_ready *ready)
     }
 }
 
-/*
- * Suspends. Returns when it is to be polled again. `plain`, here and below, is known when this is compiled: nobody
- * listens and nothing is injected, so that what is only done for their sake is left out.
- */
-static inline __attribute__((always_inline)) void suspend(struct qp_coroutine *self, const bool plain)
+/* Suspends. Returns when it is to be polled again. */
+__attribute__((noinline)) static void suspend(struct qp_coroutine *self)
 {
     struct qp_task *task = qp_thread.task, *next;
     struct qp_runtime *runtime = qp_thread.runtime;
@@ -118,16 +115,9 @@ static inline __attribute__((always_inline)) void suspend(struct qp_coroutine *s
         return;
     }
     self->future.state = QP_FUTURE_PENDING;
-    if (plain && task->flags & QP_TASK_WOKEN && !qp_ready_count(&runtime->ready)) {
-        task->flags &= (uint16_t)~QP_TASK_WOKEN; /* it would be pushed, and be the next itself */
-        runtime->steps++;
-        return;
-    }
-    if (!plain)
-        qp_thread.coroutine = NULL;
-    qp_step_suspended(task);
-    if (!plain)
-        qp_thread.task = NULL;
+    qp_thread.coroutine = NULL;
+    qp_step_suspended(task, QP_TRACING);
+    qp_thread.task = NULL;
     next = QP_LIKELY(qp_ready_count(&runtime->ready) != 0) ? qp_step_next(runtime) : NULL;
     if (qp_ready_count(&runtime->ready) >= MANY)
         fetch_ahead(&runtime->ready);
@@ -140,11 +130,48 @@ static inline __attribute__((always_inline)) void suspend(struct qp_coroutine *s
         return;
     }
     qp_step_enter(next);
-    qp_step_begin(next);
+    qp_step_begin(next, QP_TRACING);
     qp_thread.coroutine = other;
     qp_thread.scope = &other->scope;
     if (other != self)
         hand_over(self, other);
+}
+
+/*
+ * The same where nobody listens, nothing is injected, and the next task is the only choice and already has its stack:
+ * what is left of a step then calls nothing but the switch, so that no register is saved but by that. False: that is
+ * not so, and nothing was done.
+ */
+static inline __attribute__((always_inline)) bool suspend_plainly(struct qp_coroutine *self)
+{
+    struct qp_task *task = qp_thread.task, *next;
+    struct qp_runtime *runtime = qp_thread.runtime;
+    struct qp_coroutine *other;
+    if (QP_UNLIKELY(!may_go_on(self) || qp_runtime_wants(runtime, QP_CHOICE_TASK)))
+        return false;
+    if (!qp_ready_count(&runtime->ready)) {
+        if (!(task->flags & QP_TASK_WOKEN))
+            return false;
+        task->flags &= (uint16_t)~QP_TASK_WOKEN; /* it would be pushed, and be the next itself */
+        runtime->steps++;
+        return true;
+    }
+    next = qp_ready_at(&runtime->ready, 0);
+    if (QP_UNLIKELY((next->flags & (QP_TASK_STACK | QP_TASK_ABORTED)) != QP_TASK_STACK))
+        return false;
+    runtime->steps++;
+    qp_ready_take(&runtime->ready, 0);
+    if (qp_ready_count(&runtime->ready) >= MANY)
+        fetch_ahead(&runtime->ready);
+    self->future.state = QP_FUTURE_PENDING;
+    qp_step_suspended(task, false);
+    qp_step_enter(next);
+    qp_step_begin(next, false);
+    other = qp_task_coroutine(next);
+    qp_thread.coroutine = other;
+    qp_thread.scope = &other->scope;
+    hand_over(self, other);
+    return true;
 }
 
 /* Does what is left of its end: drops what it waits for, releases what it owns, gives its stack back. */
@@ -241,25 +268,19 @@ QP_NORETURN static void cannot_await(const struct qp_future *future, const struc
     qp_misuse("await outside a task, at %s:%d: %s", site->file, site->line, site->expr);
 }
 
-/* A task's own wait to yield, from its beginning: it is woken at once, and ready when it is polled again. */
-static inline bool is_plain_yield(const struct qp_coroutine *self, const struct qp_future *future)
+/* A task's own wait to yield, from its beginning. */
+static inline bool is_own_yield(const struct qp_coroutine *self, const struct qp_future *future)
 {
     return future->ops == &qp_yield_ops && future->state == QP_FUTURE_NEW && (self->future.stage & QP_COROUTINE_TASK);
 }
 
-static inline __attribute__((always_inline)) enum qp_status poll_until_ready(struct qp_coroutine *self,
-                                                                             struct qp_future *future, const bool plain)
+/* An await is over, with that. */
+static inline enum qp_status over(struct qp_coroutine *self, enum qp_status status)
 {
-    enum qp_status status;
-    if (plain && is_plain_yield(self, future)) {
-        qp_thread.task->flags |= QP_TASK_WOKEN;
-        future->state = QP_FUTURE_PENDING;
-        suspend(self, plain);
-        future->state = QP_FUTURE_DONE;
-        return QP_OK;
-    }
-    while ((status = qp_poll(future, self->waker)) == QP_PENDING)
-        suspend(self, plain);
+    self->awaiting = NULL;
+    self->site = NULL;
+    if (QP_UNLIKELY(status != QP_OK) && qp_thread.runtime)
+        qp_thread.runtime->failure = status;
     return status;
 }
 
@@ -277,28 +298,79 @@ static void before_first_poll(struct qp_coroutine *self)
     }
 }
 
-/* Where somebody listens, or the environment may do something to the task here. */
-static enum qp_status await_specially(struct qp_coroutine *self, struct qp_future *future)
+/* Where somebody listens, or the environment may do something to the task here, or nobody may await. */
+__attribute__((noinline)) static enum qp_status await_specially(struct qp_future *future, const struct qp_site *site)
 {
+    struct qp_coroutine *self = qp_thread.coroutine;
+    enum qp_status status;
+    if (!self || !future || self->awaiting || qp_thread.dropping)
+        cannot_await(future, site);
+    self->site = site;
+    self->awaiting = future;
     if (QP_UNLIKELY(qp_thread.injecting) && qp_thread.task)
         before_first_poll(self);
-    return poll_until_ready(self, future, false);
+    while ((status = qp_poll(future, self->waker)) == QP_PENDING)
+        suspend(self);
+    return over(self, status);
+}
+
+/*
+ * Else: an await that is over as soon as what it waits for is ready. It keeps nothing in a register over a poll or a
+ * switch, but finds it again where it put it, so that what is ready at once costs little more than its poll.
+ */
+
+static inline enum qp_status poll_awaited(const struct qp_coroutine *self)
+{
+    struct qp_future *future = self->awaiting;
+    if (QP_UNLIKELY(future->state == QP_FUTURE_DONE))
+        qp_polled_after_completion(future);
+    return future->ops->poll(future, self->waker);
+}
+
+static inline enum qp_status polled_ready(enum qp_status status)
+{
+    struct qp_coroutine *self = qp_thread.coroutine;
+    self->awaiting->state = QP_FUTURE_DONE;
+    return over(self, status);
+}
+
+/* What it waits for is pending. */
+__attribute__((noinline)) static enum qp_status wait_plainly(void)
+{
+    enum qp_status status;
+    do {
+        struct qp_coroutine *self = qp_thread.coroutine;
+        self->awaiting->state = QP_FUTURE_PENDING;
+        if (QP_UNLIKELY(!suspend_plainly(self)))
+            suspend(self);
+        status = poll_awaited(qp_thread.coroutine);
+    } while (status == QP_PENDING);
+    return polled_ready(status);
+}
+
+/* A task's own wait to yield: it is woken at once, and ready when it is polled again. */
+__attribute__((noinline)) static enum qp_status yield_plainly(void)
+{
+    struct qp_coroutine *self = qp_thread.coroutine;
+    qp_thread.task->flags |= QP_TASK_WOKEN;
+    self->awaiting->state = QP_FUTURE_PENDING;
+    if (QP_UNLIKELY(!suspend_plainly(self)))
+        suspend(self);
+    return polled_ready(QP_OK);
 }
 
 enum qp_status qp_await_at(struct qp_future *future, const struct qp_site *site)
 {
     struct qp_coroutine *self = qp_thread.coroutine;
     enum qp_status status;
-    if (QP_UNLIKELY(!self || !future || self->awaiting || qp_thread.dropping))
-        cannot_await(future, site);
+    if (QP_UNLIKELY(!self || !future || ((uintptr_t)self->awaiting | qp_thread.special) != 0))
+        return await_specially(future, site);
     self->site = site;
     self->awaiting = future;
-    status = QP_LIKELY(!qp_thread.special) ? poll_until_ready(self, future, true) : await_specially(self, future);
-    self->awaiting = NULL;
-    self->site = NULL;
-    if (QP_UNLIKELY(status != QP_OK) && qp_thread.runtime)
-        qp_thread.runtime->failure = status;
-    return status;
+    if (QP_UNLIKELY(is_own_yield(self, future)))
+        return yield_plainly();
+    status = poll_awaited(self);
+    return QP_LIKELY(status != QP_PENDING) ? polled_ready(status) : wait_plainly();
 }
 
 void qp_unwind(void)

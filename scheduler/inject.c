@@ -333,7 +333,7 @@ void qp_inject_suspended(struct qp_task *task)
         qp_task_end(task, QP_CANCELLED);
         return;
     }
-    qp_step_suspended(task);
+    qp_step_suspended(task, QP_TRACING);
     expire(task);
 }
 

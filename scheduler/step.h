@@ -11,11 +11,14 @@
 
 #include "scheduler/runtime.h"
 
-/* The running task's poll ended pending, and nobody asked for its end: it waits, or was woken meanwhile. */
-static inline void qp_step_suspended(struct qp_task *task)
+/*
+ * The running task's poll ended pending, and nobody asked for its end: it waits, or was woken meanwhile. `told`, here
+ * and below: whether somebody listens, for those who know that when they are compiled.
+ */
+static inline __attribute__((always_inline)) void qp_step_suspended(struct qp_task *task, bool told)
 {
     unsigned flags = task->flags & ~(unsigned)(QP_TASK_RUNNING | QP_TASK_WOKEN);
-    if (QP_TRACING)
+    if (told)
         qp_tell_suspended();
     if (!(task->flags & QP_TASK_WOKEN)) {
         task->flags = (uint16_t)flags;
@@ -23,7 +26,7 @@ static inline void qp_step_suspended(struct qp_task *task)
     }
     task->flags = (uint16_t)(flags | QP_TASK_QUEUED);
     qp_ready_push(&task->runtime->ready, task);
-    if (QP_TRACING)
+    if (told)
         qp_tell_woken(task);
 }
 
@@ -49,9 +52,9 @@ static inline void qp_step_enter(struct qp_task *task)
 }
 
 /* It is polled. */
-static inline void qp_step_begin(struct qp_task *task)
+static inline __attribute__((always_inline)) void qp_step_begin(struct qp_task *task, bool told)
 {
-    if (QP_TRACING)
+    if (told)
         qp_tell_polled();
     task->flags |= QP_TASK_RUNNING;
 }

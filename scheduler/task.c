@@ -550,7 +550,7 @@ static void polled(struct qp_task *task, enum qp_status status)
         return;
     }
     if (status == QP_PENDING && !(task->flags & QP_TASK_ABORTED)) {
-        qp_step_suspended(task);
+        qp_step_suspended(task, QP_TRACING);
         return;
     }
     task->flags &= (uint16_t)~QP_TASK_RUNNING;
@@ -571,7 +571,7 @@ void qp_task_step(struct qp_task *task)
     if (QP_UNLIKELY(task->flags & QP_TASK_ABORTED)) {
         qp_task_end(task, QP_CANCELLED);
     } else {
-        qp_step_begin(task);
+        qp_step_begin(task, QP_TRACING);
         status = future->ops->poll(future, &task->waker);
         if (QP_UNLIKELY(qp_thread.injecting) && status == QP_PENDING && qp_inject_pending(task))
             status = future->ops->poll(future, &task->waker);
