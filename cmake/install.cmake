@@ -49,6 +49,25 @@ quipu_pc_folder(pc_includedir "${CMAKE_INSTALL_INCLUDEDIR}")
 configure_file("${PROJECT_SOURCE_DIR}/cmake/quipu.pc.in" quipu.pc @ONLY)
 install(FILES "${PROJECT_BINARY_DIR}/quipu.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig" COMPONENT development)
 
+# ---- the manual ----
+
+find_program(QUIPU_PYTHON python3)
+mark_as_advanced(QUIPU_PYTHON)
+file(GLOB public_headers CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/include/quipu/*")
+if(QUIPU_PYTHON AND TARGET quipu_command AND NOT QUIPU_SANITIZE)
+    set(manual "${PROJECT_BINARY_DIR}/man")
+    add_custom_command(OUTPUT "${manual}/man1/quipu.1"
+        COMMAND "${CMAKE_COMMAND}" -E rm -rf "${manual}"
+        COMMAND "${QUIPU_PYTHON}" "${PROJECT_SOURCE_DIR}/tools/manual.py" --source "${PROJECT_SOURCE_DIR}"
+            --command $<TARGET_FILE:quipu_command> --out "${manual}"
+        DEPENDS quipu_command "${PROJECT_SOURCE_DIR}/tools/manual.py" ${public_headers} VERBATIM)
+    add_custom_target(quipu_manual ALL DEPENDS "${manual}/man1/quipu.1")
+    install(DIRECTORY "${manual}/man1" DESTINATION "${CMAKE_INSTALL_MANDIR}" COMPONENT command)
+    install(DIRECTORY "${manual}/man3" DESTINATION "${CMAKE_INSTALL_MANDIR}" COMPONENT development)
+elseif(NOT QUIPU_PYTHON)
+    message(STATUS "python3 was not found: no manual pages are made")
+endif()
+
 # ---- the command, and what is read ----
 
 if(TARGET quipu_command)

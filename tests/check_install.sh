@@ -38,6 +38,11 @@ for file in "$libdir/libquipu.a" "$libdir/libquipu.so" "$libdir/libquipu.so.$ver
     "$prefix/include/quipu/quipu.h" "$prefix/include/quipu/events.def"; do
     [ -e "$file" ] || fail "not installed: ${file#"$prefix"/}"
 done
+if [ -d "$build/man" ]; then
+    man=$(find "$prefix" -path '*/man3/quipu_channel.3')
+    grep -q 'qp_sender_clone' "$man" && [ -e "$(dirname "$man")/qp_recv.3" ] && [ -e "$(dirname "$man")/../man1/quipu.1" ] ||
+        fail 'the manual is not installed'
+fi
 for header in "$source"/include/quipu/*; do
     cmp -s "$header" "$prefix/include/quipu/${header##*/}" || fail "installed otherwise than it is: ${header##*/}"
 done

@@ -78,6 +78,8 @@ static inline void qp_cmocka_true(const struct qp_site *site, bool holds)
         qp_fail(site, "assertion failed: %s", site->expr);
 }
 
+/* ---- cmocka's assertions, for tasks too ---- */
+
 #undef assert_true
 #undef assert_false
 #undef assert_non_null
