@@ -68,6 +68,18 @@ elseif(NOT QUIPU_PYTHON)
     message(STATUS "python3 was not found: no manual pages are made")
 endif()
 
+# ---- completion ----
+
+# Debian's zsh looks elsewhere for what packages bring.
+set(zsh_folder site-functions)
+if(CMAKE_INSTALL_PREFIX STREQUAL "/usr" AND EXISTS /etc/debian_version)
+    set(zsh_folder vendor-completions)
+endif()
+set(QUIPU_ZSH_FOLDER "${CMAKE_INSTALL_DATADIR}/zsh/${zsh_folder}" CACHE STRING "Where zsh's completion is installed")
+install(FILES "${PROJECT_SOURCE_DIR}/tools/completion/quipu.bash" RENAME quipu
+    DESTINATION "${CMAKE_INSTALL_DATADIR}/bash-completion/completions" COMPONENT command)
+install(FILES "${PROJECT_SOURCE_DIR}/tools/completion/_quipu" DESTINATION "${QUIPU_ZSH_FOLDER}" COMPONENT command)
+
 # ---- the command, and what is read ----
 
 if(TARGET quipu_command)

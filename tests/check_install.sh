@@ -35,7 +35,7 @@ prefix=$work/moved
 pc=$(find "$prefix" -name quipu.pc)
 libdir=$(dirname "$(dirname "$pc")")
 for file in "$libdir/libquipu.a" "$libdir/libquipu.so" "$libdir/libquipu.so.$version" "$prefix/bin/quipu" \
-    "$prefix/include/quipu/quipu.h" "$prefix/include/quipu/events.def"; do
+    "$prefix/share/bash-completion/completions/quipu" "$prefix/include/quipu/quipu.h" "$prefix/include/quipu/events.def"; do
     [ -e "$file" ] || fail "not installed: ${file#"$prefix"/}"
 done
 if [ -d "$build/man" ]; then
