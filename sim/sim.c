@@ -6,10 +6,35 @@
  */
 #include "sim/sim.h"
 #include "scheduler/emit.h"
+#include "scheduler/misuse.h"
+#include "scheduler/task.h"
 #include <quipu/time.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+static _Thread_local unsigned running; /* simulations on this thread, one inside the other */
+
+bool qp_sim_is_running(void)
+{
+    return running && qp_thread.task;
+}
+
+bool qp_sim_in_blocking_work(void)
+{
+    return qp_thread.task && qp_thread.task->style == QP_STYLE_BLOCKING;
+}
+
+void qp_sim_refuse(const char *format, ...)
+{
+    char sentence[1024];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(sentence, sizeof sentence, format, args);
+    va_end(args);
+    qp_misuse("%s", sentence);
+}
 
 /* ---- choices ---- */
 
@@ -314,7 +339,9 @@ void qp_sim_run(struct qp_sim *sim, const struct qp_sim_config *config, qp_async
     env = environment(sim);
     runtime = qp_runtime_create(&env);
     result->report[0] = '\0';
+    running++;
     result->outcome = runtime ? qp_runtime_run(runtime, function, arg) : QP_NOMEM;
+    running--;
     result->steps = runtime ? qp_runtime_steps(runtime) : 0;
     if (runtime && result->outcome != QP_OK)
         snprintf(result->report, sizeof result->report, "%s", qp_runtime_report(runtime));

@@ -70,4 +70,13 @@ void qp_sim_end(struct qp_sim *sim);
 void qp_sim_run(struct qp_sim *sim, const struct qp_sim_config *config, qp_async_fn function, void *arg,
                 struct qp_sim_result *result);
 
+/* Whether a simulation runs on this thread, and its program's code is what runs just now. */
+bool qp_sim_is_running(void);
+
+/* Whether that code is blocking work. */
+bool qp_sim_in_blocking_work(void);
+
+/* Ends the run as misuse, with a sentence. Only while it is running. */
+QP_NORETURN void qp_sim_refuse(const char *format, ...) QP_PRINTF(1, 2);
+
 #endif

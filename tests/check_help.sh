@@ -48,6 +48,8 @@ while read -r command option words operands; do
         taken=yes
         # shellcheck disable=SC2086    # words, or none
         timeout 60 "$quipu" "$command" $operand "$option" "$word" >/dev/null 2>"$work/err" || [ $? -eq 1 ] || taken=no
+        # Without a file there is still something to complain of, but not this option.
+        case $operands in FILE*) grep -q -e "$option" "$work/err" || taken=yes ;; esac
         case $word,$taken in
         no-such-word,no) grep -q no-such-word "$work/err" || wrong "$command $option no-such-word: $(cat "$work/err")" ;;
         no-such-word,yes) wrong "$command $option takes 'no-such-word'" ;;

@@ -328,10 +328,11 @@ const struct command explore_command = {
     "explore",
     "NAME...|--all [--strategy S] [--seed N] [--runs N] [--time SECONDS] [--exhaustive] [--cancel MODE] "
     "[--faults LIST] "
-    "[--param NAME=VALUE] [--jobs N] [--shard I/N] [--out DIR] [--json FILE] [--junit FILE] [--no-check] [--quiet]",
+    "[--param NAME=VALUE] [--jobs N] [--shard I/N] [--ambient MODE] [--out DIR] [--json FILE] [--junit FILE] "
+    "[--no-check] [--quiet]",
     " --all --strategy:random|pct|pos|surw|portfolio|exhaustive --depth --seed --runs --time --exhaustive "
     "--cancel:none|each|pairs|random --faults:spurious|yield|clock|late|delay|retry|panic|alloc|spurious,yield --param "
-    "--jobs --shard --out --json= "
+    "--jobs --shard --ambient:catch|virtual|allow --out --json= "
     "--junit "
     "--no-check --quiet ",
     "Looks for an execution that fails. What it finds is made as small as it can be, and told: which contract or "
@@ -362,6 +363,9 @@ const struct command explore_command = {
     "(with\n"
     "                    QUIPU_SHARDS) set. All shards together do what one machine would; merge joins what --json "
     "wrote\n"
+    "  --ambient MODE    what a program gets that asks for the real clock, real sleep or entropy: catch, the run ends "
+    "with\n"
+    "                    what to use instead; virtual, it is served from the simulation; allow, it is real\n"
     "  --out DIR         where the trace of a failure goes, as DIR/NAME.jsonl\n"
     "  --json FILE       what was found, for machines\n"
     "  --junit FILE      the same as JUnit XML\n"

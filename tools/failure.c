@@ -1,5 +1,6 @@
 /* See failure.h. No state. */
 #include "tools/failure.h"
+#include "tools/ambient.h"
 #include "tools/command.h"
 #include "tools/signature.h"
 #include "tools/story.h"
@@ -96,7 +97,7 @@ static void tell(FILE *file, struct failure *failure, struct qp_shrink *shrink, 
     if (failure->path[0] && failure->again)
         fprintf(file, "    again: %s%s\n", failure->again, failure->path);
     else if (failure->path[0])
-        fprintf(file, "    again: %s replay %s\n", failure->program, failure->path);
+        fprintf(file, "    again: %s replay %s%s\n", failure->program, failure->path, ambient_option());
 }
 
 static bool tell_shrunk(FILE *file, struct failure *failure, struct qp_shrink *shrink)

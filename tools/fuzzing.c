@@ -364,9 +364,10 @@ static int fuzz(struct arguments *arguments)
 const struct command fuzz_command = {
     "fuzz",
     "NAME...|--all [--time SECONDS] [--corpus DIR] [--strategy S] [--seed N] [--cancel MODE] [--faults LIST] "
-    "[--param NAME=VALUE] [--jobs N] [--shard I/N] [--out DIR] [--json FILE] [--no-check] [--quiet]",
+    "[--param NAME=VALUE] [--jobs N] [--shard I/N] [--ambient MODE] [--out DIR] [--json FILE] [--no-check] [--quiet]",
     " --all --time --corpus --strategy:random|pct|pos|surw|portfolio --depth --seed --cancel:none|random "
-    "--faults:spurious|yield|clock|late|delay|panic|alloc|spurious,yield --param --jobs --shard --out --json= "
+    "--faults:spurious|yield|clock|late|delay|panic|alloc|spurious,yield --param --jobs --shard "
+    "--ambient:catch|virtual|allow --out --json= "
     "--no-check "
     "--quiet ",
     "Changes lists of choices at random, executes them, and goes on from those whose executions had a shape that was "
@@ -387,6 +388,9 @@ const struct command fuzz_command = {
     "  --jobs N          processes; one for each processor. One that crashes or hangs is a finding, and replaced\n"
     "  --shard I/N       draws other changes than the other shards; read otherwise from what CI systems set, as in "
     "explore\n"
+    "  --ambient MODE    what a program gets that asks for the real clock, real sleep or entropy: catch, the run ends "
+    "with\n"
+    "                    what to use instead; virtual, it is served from the simulation; allow, it is real\n"
     "  --out DIR         where the trace of a bug goes, as DIR/NAME-STORY.jsonl; quipu-out\n"
     "  --json FILE       what was found, for machines\n"
     "  --no-check        does not hold what happens against the contracts of the surface; runs faster\n"

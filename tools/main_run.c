@@ -3,8 +3,10 @@
  * QUIPU_REPLAY.
  *
  * Environment variables: QUIPU_SEED=<number> runs it simulated with that seed; QUIPU_TRACE=<file> writes the trace;
+ * QUIPU_AMBIENT=virtual|allow serves or lets through what a simulated one asks of the real clock, sleep or entropy;
  * QUIPU_REPLAY=<file> runs it by the choices of a trace that it wrote, and says whether it went the same way.
  */
+#include "tools/ambient.h"
 #include "tools/command.h"
 #include "tools/execute.h"
 #include "traces/compare.h"
@@ -153,7 +155,10 @@ int qp_main_run(qp_main_fn function, int argc, char **argv)
 {
     struct program program = {function, argc, argv, 0};
     const char *seed_text = getenv("QUIPU_SEED"), *replay = getenv("QUIPU_REPLAY");
+    const char *ambient = getenv("QUIPU_AMBIENT");
     uint64_t seed;
+    if (ambient && *ambient && !ambient_set(ambient))
+        return EXIT_BAD_INPUT;
     if (replay && *replay)
         return run_again(&program, replay);
     if (!seed_text || !*seed_text)

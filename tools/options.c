@@ -1,5 +1,6 @@
 /* See options.h. No state: the table is constant. */
 #include "tools/options.h"
+#include "tools/ambient.h"
 #include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -114,6 +115,14 @@ static bool read_param(struct arguments *arguments, const char *option, const ch
     return true;
 }
 
+static bool read_ambient(struct arguments *arguments, const char *option, const char *value, void *member)
+{
+    (void)arguments;
+    (void)option;
+    (void)member;
+    return ambient_set(value);
+}
+
 /* ---- the table ---- */
 
 struct option {
@@ -127,6 +136,7 @@ struct option {
 
 static const struct option table[] = {
     {"--all", "", read_flag, MEMBER(all)},
+    {"--ambient", "MODE", read_ambient, 0},
     {"--cancel", "MODE", read_text, MEMBER(cancel_text)},
     {"--corpus", "DIR", read_text, MEMBER(corpus)},
     {"--depth", "N", read_count, MEMBER(depth)},

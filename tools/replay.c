@@ -158,8 +158,11 @@ static int replay(struct arguments *arguments)
 }
 
 const struct command replay_command = {
-    "replay", "FILE", " ",
-    "Runs what a trace recorded, by its list of choices, and holds each event against the recorded one.\n"
+    "replay", "FILE [--ambient MODE]", " --ambient:catch|virtual|allow ",
+    "Runs what a trace recorded, by its list of choices, and holds each event against the recorded one.\n\n"
+    "  --ambient MODE    what a program gets that asks for the real clock, real sleep or entropy: catch, the run ends "
+    "with\n"
+    "                    what to use instead; virtual, it is served from the simulation; allow, it is real\n"
     "Exit status 0: the same, and it was fine; 1: the same failure; 2: the file is no trace of this program;\n"
     "3: it diverged, and the first event that differs is printed.\n",
     replay};

@@ -4,6 +4,7 @@
  * A scenario is run without a record until a seed fails; that one is run again with one. Its trace goes where --trace
  * says, or into the folder of --out; with --out a scenario that never failed leaves the trace of its first seed.
  */
+#include "tools/ambient.h"
 #include "tools/command.h"
 #include "tools/execute.h"
 #include "tools/selection.h"
@@ -150,7 +151,7 @@ static void print_again(const struct runner *self, const struct qp_scenario_run 
         printf(" --cancel %" PRIu64, which.cancel);
     for (i = 0; i < run->param_count; i++)
         printf(" --param %s=%" PRId64, run->params[i].name, run->params[i].value);
-    putchar('\n');
+    puts(ambient_option());
 }
 
 /* What is known of a scenario after its runs. */
@@ -304,8 +305,9 @@ static int run(struct arguments *arguments)
 const struct command run_command = {
     "run",
     "NAME...|--all [--seed N|--seeds A..B] [--cancel each|K] [--param NAME=VALUE] [--trace FILE|--out DIR [--every]] "
-    "[--shard I/N] [--real] [--no-check] [--quiet]",
-    " --all --seed --seeds --cancel:each|K --param --trace --out --every --shard --real --no-check --quiet ",
+    "[--shard I/N] [--ambient MODE] [--real] [--no-check] [--quiet]",
+    " --all --seed --seeds --cancel:each|K --param --trace --out --every --shard --ambient:catch|virtual|allow --real "
+    "--no-check --quiet ",
     "Runs scenarios on a virtual clock, each under one seed or a range of them, and prints a line for each: how often\n"
     "it ran, how much virtual time that was, and the result. A scenario stops at the first seed that fails.\n\n"
     "  --all             every scenario of this program\n"
@@ -322,6 +324,9 @@ const struct command run_command = {
     "  --every           with --out: writes the trace of every seed\n"
     "  --shard I/N       of a range the seeds of the I-th of N machines; otherwise read from what GitLab, Buildkite,\n"
     "                    CircleCI, Slurm arrays and Kubernetes indexed jobs (with QUIPU_SHARDS) set\n"
+    "  --ambient MODE    what a program gets that asks for the real clock, real sleep or entropy: catch, the run ends "
+    "with\n"
+    "                    what to use instead; virtual, it is served from the simulation; allow, it is real\n"
     "  --real            once, on the real clock\n"
     "  --no-check        does not hold what happens against the contracts of the surface; runs faster\n"
     "  --quiet           prints only what failed, and the sums\n",

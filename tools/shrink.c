@@ -86,13 +86,16 @@ static int shrink(struct arguments *arguments)
 }
 
 const struct command shrink_command = {
-    "shrink", "FILE [--out FILE] [--most N]", " --out:FILE --most ",
+    "shrink", "FILE [--out FILE] [--most N] [--ambient MODE]", " --out:FILE --most --ambient:catch|virtual|allow ",
     "Makes a recorded failure as small as it can be: runs it again and again with less of what is out of the ordinary\n"
     "(another task than the first ready one, a timer that comes late, a cancellation), as long as it fails in the "
     "same\n"
     "way; tells the story of the smallest, and writes its trace.\n\n"
     "  --out FILE        where the trace goes; the file itself where none is given\n"
     "  --most N          how many executions it may take; 100000\n"
+    "  --ambient MODE    what a program gets that asks for the real clock, real sleep or entropy: catch, the run ends "
+    "with\n"
+    "                    what to use instead; virtual, it is served from the simulation; allow, it is real\n"
     "Exit status 1: it failed, and is smaller or as small as it was; 2: the file is no trace of a failure of this\n"
     "program; 3: it does not fail in the same way twice.\n",
     shrink};

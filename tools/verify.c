@@ -2,6 +2,7 @@
  * `quipu verify`: whether a scenario is deterministic: each seed is run in two fresh processes, with another
  * environment and another layout of addresses, and the two traces must be the same to the byte.
  */
+#include "tools/ambient.h"
 #include "tools/command.h"
 #include "tools/diff.h"
 #include "tools/selection.h"
@@ -36,10 +37,10 @@ static void change_layout(struct verification *self)
 static int run_in_child(struct verification *self, const struct qp_scenario_run *run, uint64_t seed, int which)
 {
     char number[32], params[MOST_PARAMS][96];
-    const char *line[12 + 2 * MOST_PARAMS] = {
-        self->arguments->program, "run",     run->scenario->name, "--seed", number, "--trace",
-        self->paths[which],       "--quiet", "--no-check"};
-    size_t count = 9;
+    const char *line[14 + 2 * MOST_PARAMS] = {
+        self->arguments->program, "run",     run->scenario->name, "--seed",    number,        "--trace",
+        self->paths[which],       "--quiet", "--no-check",        "--ambient", ambient_name()};
+    size_t count = 11;
     int nowhere;
     snprintf(number, sizeof number, "%" PRIu64, seed);
     for (size_t i = 0; i < run->param_count; i++) {
@@ -153,8 +154,8 @@ static int verify(struct arguments *arguments)
 }
 
 const struct command verify_command = {
-    "verify", "NAME...|--all [--seed N|--seeds A..B] [--param NAME=VALUE] [--quiet]",
-    " --all --seed --seeds --param --quiet ",
+    "verify", "NAME...|--all [--seed N|--seeds A..B] [--param NAME=VALUE] [--ambient MODE] [--quiet]",
+    " --all --seed --seeds --param --ambient:catch|virtual|allow --quiet ",
     "Runs each seed in two fresh processes, with another environment and another layout of addresses, and holds the "
     "two\n"
     "traces against one another. A program that looks at an address, the real clock or real entropy is found by the "
@@ -164,6 +165,9 @@ const struct command verify_command = {
     "  --seed N          one seed\n"
     "  --seeds A..B      each seed from A to B; 0..4 where none are given\n"
     "  --param NAME=VALUE  sets an integer parameter that the scenario declares; may be repeated\n"
+    "  --ambient MODE    what a program gets that asks for the real clock, real sleep or entropy: catch, the run ends "
+    "with\n"
+    "                    what to use instead; virtual, it is served from the simulation; allow, it is real\n"
     "  --quiet           prints only what differs, and the sums\n"
     "Exit status 0: the same; 1: they differ; 2: usage, or a run that did not come to its end.\n",
     verify};
