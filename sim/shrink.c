@@ -59,7 +59,8 @@ static bool keep(struct qp_shrink *self)
     uint32_t *choices = malloc((count + 1) * sizeof *choices);
     if (!choices)
         return false;
-    memcpy(choices, self->result->choices, count * sizeof *choices);
+    if (count)
+        memcpy(choices, self->result->choices, count * sizeof *choices);
     free(self->choices);
     self->choices = choices;
     self->count = count;

@@ -96,7 +96,7 @@ static void count(struct target *target, struct given *given)
         target->failure = found;
         return;
     }
-    free(found);
+    found_free(found);
     given->found = NULL;
 }
 

@@ -168,9 +168,10 @@ static bool add_target(const struct exploration *self, const struct target *targ
 
 static bool report_json(const struct exploration *self)
 {
-    cJSON *array = cJSON_CreateArray();
+    cJSON *array;
     if (!self->arguments->json_file)
         return true;
+    array = cJSON_CreateArray();
     for (size_t i = 0; array && i < self->count; i++) {
         if (!add_target(self, &self->targets[i], array)) {
             cJSON_Delete(array);

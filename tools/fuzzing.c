@@ -236,11 +236,10 @@ static bool add_json(const struct fuzzing *self, size_t index, cJSON *array)
 
 static bool report(const struct fuzzing *self)
 {
-    cJSON *array = cJSON_CreateArray();
-    if (!self->arguments->json_file) {
-        cJSON_Delete(array);
+    cJSON *array;
+    if (!self->arguments->json_file)
         return true;
-    }
+    array = cJSON_CreateArray();
     for (size_t i = 0; array && i < self->count; i++) {
         if (!add_json(self, i, array)) {
             cJSON_Delete(array);
