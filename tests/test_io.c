@@ -385,6 +385,52 @@ static void a_program_may_end_by_itself(void **state)
     assert_int_equal(WEXITSTATUS(status), 143);
 }
 
+/* Asked what it does, it says so and goes on; asked for the second time before it could, it says that. */
+static int is_asked(int argc, char **argv)
+{
+    (void)argc;
+    (void)argv;
+    qp_spawn_named(sleeps_for_long, "a task", "sleeper");
+    qp_await(qp_yield());
+    raise(SIGUSR1);
+    qp_await(qp_sleep_ms(1));
+    fprintf(stderr, "went on\n");
+    raise(SIGUSR1);
+    fprintf(stderr, "computes\n");
+    raise(SIGUSR1);
+    qp_await(qp_timeout_ms(1, qp_io_signal(SIGUSR1))); /* now it is the program's own */
+    raise(SIGUSR1);
+    fprintf(stderr, "at last\n");
+    return 0;
+}
+
+static void a_signal_asks_for_a_listing(void **state)
+{
+    static const char *const wanted[] = {"2 tasks at ",
+                                         "task 1 'main' waits at tests/test_io.c:",
+                                         ": qp_sleep_ms(1)\n",
+                                         "task 2 'sleeper' waits at tests/test_io.c:",
+                                         ": qp_sleep(100.0)\n",
+                                         "went on\ncomputes\nquipu: no listing: ",
+                                         "reaching an await\n",
+                                         "2 tasks at ",
+                                         "at last\nreleased a task\n",
+                                         NULL};
+    char text[4096];
+    const char *at = text;
+    int status = run_signalled(is_asked, 0, 0, text, sizeof text);
+    (void)state;
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+    for (size_t i = 0; wanted[i]; i++) {
+        const char *found = strstr(at, wanted[i]);
+        if (!found)
+            fail_msg("no '%s' in:\n%s", wanted[i], at);
+        at = found + strlen(wanted[i]);
+    }
+    assert_string_equal(at, "");
+}
+
 /* Signals are one run's of the process at a time. */
 static void another_wants_them(void *arg)
 {
@@ -435,6 +481,7 @@ int main(void)
         cmocka_unit_test(the_first_signal_cancels_main),
         cmocka_unit_test(the_second_ends_it_at_once),
         cmocka_unit_test(a_program_may_end_by_itself),
+        cmocka_unit_test(a_signal_asks_for_a_listing),
         cmocka_unit_test(signals_are_one_runtimes),
     };
     return cmocka_run_group_tests(tests, open_what_stays_open, NULL);

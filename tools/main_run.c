@@ -13,6 +13,7 @@
 #include "traces/reader.h"
 #include <quipu/main.h>
 #include <quipu/real.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -126,14 +127,23 @@ static int run_again(struct program *program, const char *path)
     return status;
 }
 
+/* SIGUSR1, if nobody has a use for it. */
+static int listing_signal(void)
+{
+    struct sigaction before;
+    return sigaction(SIGUSR1, NULL, &before) == 0 && before.sa_handler == SIG_DFL ? SIGUSR1 : 0;
+}
+
 /* On the real clock. With QUIPU_TRACE what it did is written when it has ended. */
 static int run_real(struct program *program)
 {
     const char *path = getenv("QUIPU_TRACE");
     struct qp_sim_result *result = calloc(1, sizeof *result);
     struct qp_recorder *recorder = path ? qp_recorder_create(0) : NULL;
-    struct qp_real_options options = {
-        .event = recorder ? qp_recorder_event : NULL, .event_context = recorder, .stop_on_signals = true};
+    struct qp_real_options options = {.event = recorder ? qp_recorder_event : NULL,
+                                      .event_context = recorder,
+                                      .stop_on_signals = true,
+                                      .list_on_signal = listing_signal()};
     int status = EXIT_FINE, stopped_by = 0;
     if (!result || (path && !recorder)) {
         free(result);

@@ -9,6 +9,9 @@
  *
  * On the real clock SIGINT (Ctrl-C) and SIGTERM cancel async_main at its await point, unless some task waits for them
  * (io.h): all that is owned is released, and the process ends with 130 or 143. The next one ends it at once.
+ *
+ * On the real clock SIGUSR1 lists every task with its await point and every object on stderr, and the program goes on
+ * (real.h, list_on_signal), unless it was caught or ignored before, or some task waits for it.
  */
 #ifndef QUIPU_MAIN_H
 #define QUIPU_MAIN_H

@@ -28,6 +28,15 @@ struct qp_real_options {
      */
     bool stop_on_signals;
     int *stopped_by;
+
+    /*
+     * The number of a signal that asks what the program is doing; 0: none. Between two steps every task with its await
+     * point and every object are listed on stderr, as qp_runtime_dump() (runtime.h) does, and the run goes on. A
+     * request that finds the one before it unanswered says so: a task then runs without reaching an await. The signal
+     * is the program's own from when a task first waits for it (io.h). QP_REFUSED: it cannot be caught, or another run
+     * of the process has its signals.
+     */
+    int list_on_signal;
 };
 
 /*

@@ -165,8 +165,10 @@ enum qp_status qp_real_open(struct qp_real *self, const struct qp_real_options *
     self->wake.data = self;
     self->began = uv_hrtime();
     seed(self);
-    if (!self->options.stop_on_signals || qp_real_stop_on_signals(self))
+    if ((!self->options.stop_on_signals || qp_real_stop_on_signals(self)) &&
+        (!self->options.list_on_signal || qp_real_list_on_signal(self)))
         return QP_OK;
+    qp_real_signals_close(self);
     uv_close((uv_handle_t *)&self->wake, NULL);
     return QP_REFUSED;
 }

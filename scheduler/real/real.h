@@ -85,6 +85,9 @@ void qp_real_deliver_files(struct qp_real *self);
 
 /* SIGINT and SIGTERM cancel main. False: the process's signals are another runtime's. */
 bool qp_real_stop_on_signals(struct qp_real *self);
+
+/* The signal of the options prints a listing. False: that, or it cannot be caught. */
+bool qp_real_list_on_signal(struct qp_real *self);
 int qp_real_signal_begin(struct qp_real *self, struct qp_io_wait *io);
 void qp_real_signal_end(struct qp_real *self, struct qp_io_wait *io);
 void qp_real_deliver_signals(struct qp_real *self);

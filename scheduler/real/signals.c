@@ -1,18 +1,21 @@
 /*
- * The process's signals: those that end a program, and those that are waited for.
+ * The process's signals: those that end a program, the one that asks what it is doing, and those that are waited for.
  *
  * They belong to one runtime of the process at a time, the first that asks. A handler of our own, and not libuv's: one
  * that waits for the loop could not end a program that never comes back to it.
  *
  * State: for each signal whether somebody waits for it (the handler takes that back), and whether one has come that was
- * not told of; the signal that asked for the end. Invariants: what the handler touches is atomic, and `wake` is there
- * while a handler of ours may run.
+ * not told of; the signal that asked for the end; whether a listing is asked for. Invariants: what the handler touches
+ * is atomic, and `wake` is there while a handler of ours may run.
  */
 #include "scheduler/real/real.h"
 #include "scheduler/wait_queue.h"
 #include <errno.h>
+#include <quipu/runtime.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #if ATOMIC_INT_LOCK_FREE != 2 || ATOMIC_POINTER_LOCK_FREE != 2
 #error "a signal handler needs atomics without locks"
@@ -27,7 +30,8 @@ static struct {
     atomic_int inside; /* handlers that run */
     atomic_int news;   /* something has come since it was looked at */
     atomic_int stop;   /* the signal that asked for the end; 0: none */
-    atomic_int waited[SIGNALS], arrived[SIGNALS], stops[SIGNALS];
+    atomic_int list;   /* a listing is asked for, and not yet printed */
+    atomic_int waited[SIGNALS], arrived[SIGNALS], stops[SIGNALS], lists[SIGNALS];
 } shared;
 
 /* Of the owner's thread alone: */
@@ -47,15 +51,29 @@ static void end_at_once(int number)
     raise(number);
 }
 
+/* The last request is not answered yet: there is no way into a task that does not suspend but to say so. */
+static void ask_for_listing(void)
+{
+    static const char sentence[] =
+        "quipu: no listing: the program has not come back to its loop since the last request; "
+        "a task runs without reaching an await\n";
+    if (atomic_exchange(&shared.list, 1) && write(STDERR_FILENO, sentence, sizeof sentence - 1) < 0)
+        return; /* there is nobody to tell */
+}
+
 static void caught(int number)
 {
     int error = errno, none = 0;
     struct qp_real *owner;
     atomic_fetch_add(&shared.inside, 1);
     owner = atomic_load(&shared.owner);
-    if (!atomic_exchange(&shared.waited[number], 0) && atomic_load(&shared.stops[number])) {
+    if (atomic_exchange(&shared.waited[number], 0)) {
+        atomic_store(&shared.arrived[number], 1);
+    } else if (atomic_load(&shared.stops[number])) {
         if (!atomic_compare_exchange_strong(&shared.stop, &none, number))
             end_at_once(number);
+    } else if (atomic_load(&shared.lists[number])) {
+        ask_for_listing();
     } else {
         atomic_store(&shared.arrived[number], 1);
     }
@@ -109,6 +127,15 @@ bool qp_real_stop_on_signals(struct qp_real *self)
     return true;
 }
 
+bool qp_real_list_on_signal(struct qp_real *self)
+{
+    int number = self->options.list_on_signal;
+    if (number < 1 || number >= SIGNALS || !own(self))
+        return false;
+    atomic_store(&shared.lists[number], 1);
+    return catch (number) == 0;
+}
+
 static void give_back(int number)
 {
     if (signals[number].caught)
@@ -116,6 +143,7 @@ static void give_back(int number)
     signals[number].caught = false;
     atomic_store(&shared.waited[number], 0);
     atomic_store(&shared.stops[number], 0);
+    atomic_store(&shared.lists[number], 0);
 }
 
 void qp_real_signals_close(struct qp_real *self)
@@ -132,6 +160,7 @@ void qp_real_signals_close(struct qp_real *self)
     if (self->options.stopped_by)
         *self->options.stopped_by = atomic_load(&shared.stop);
     atomic_store(&shared.stop, 0);
+    atomic_store(&shared.list, 0);
     self->has_signals = false;
     atomic_store(&shared.owner, NULL);
 }
@@ -148,6 +177,7 @@ int qp_real_signal_begin(struct qp_real *self, struct qp_io_wait *io)
     error = catch (number);
     if (error)
         return error;
+    atomic_store(&shared.lists[number], 0);
     atomic_store(&shared.waited[number], 1);
     if (atomic_exchange(&shared.arrived[number], 0)) {
         io->over = true; /* it came while nobody waited */
@@ -187,6 +217,8 @@ void qp_real_deliver_signals(struct qp_real *self)
     atomic_store(&shared.news, 0);
     for (i = 1; i < SIGNALS; i++)
         deliver(self, i);
+    if (atomic_exchange(&shared.list, 0))
+        qp_runtime_dump(self->runtime, stderr);
     if (atomic_load(&shared.stop) && !stop_told && self->runtime->main_handle.task) {
         stop_told = true;
         qp_abort(&self->runtime->main_handle);
