@@ -19,7 +19,7 @@ static void yields(void *arg)
         qp_await(qp_yield());
 }
 
-static void two_yielders(void *arg)
+void program_yields(void *arg)
 {
     struct qp_handle first = qp_spawn(yields, NULL), second = qp_spawn(yields, NULL);
     (void)arg;
@@ -78,7 +78,7 @@ static void lock_twice(void *arg)
     }
 }
 
-static void three_lockers(void *arg)
+void program_locks(void *arg)
 {
     int zero = 0, i;
     struct qp_mutex *mutex = qp_mutex_create("counter", &qp_int, &zero);
@@ -94,25 +94,44 @@ static void three_lockers(void *arg)
 
 /* ---- running them ---- */
 
-void run_program(uint64_t count, qp_async_fn program, qp_event_fn event, void *context)
+static void run_seeds(uint64_t count, qp_async_fn program, struct qp_sim_config *config, struct qp_checker *checker)
 {
     static struct qp_sim_result result;
     struct qp_random_strategy random;
-    struct qp_sim_config config = {.strategy = &random.strategy, .event = event, .event_context = context};
     struct qp_sim sim;
     qp_random_strategy_init(&random);
+    config->strategy = &random.strategy;
     qp_sim_init(&sim);
-    for (config.seed = 0; config.seed < count; config.seed++) {
-        qp_sim_run(&sim, &config, program, NULL, &result);
+    for (config->seed = 0; config->seed < count; config->seed++) {
+        if (checker)
+            qp_checker_reset(checker);
+        qp_sim_run(&sim, config, program, NULL, &result);
         if (result.outcome != QP_OK || result.leaked)
             bench_fail(result.report);
+        if (!checker)
+            continue;
+        qp_checker_finish(checker, true);
+        if (qp_checker_count(checker) || qp_checker_is_full(checker))
+            bench_fail("the checker found something");
     }
     qp_sim_end(&sim);
 }
 
+void run_program(uint64_t count, qp_async_fn program, qp_event_fn event, void *context)
+{
+    struct qp_sim_config config = {.event = event, .event_context = context};
+    run_seeds(count, program, &config, NULL);
+}
+
+void run_program_checked(uint64_t count, qp_async_fn program, struct qp_checker *checker)
+{
+    struct qp_sim_config config = {.batch = qp_checker_batch(checker)};
+    run_seeds(count, program, &config, checker);
+}
+
 static void run_yielders(uint64_t count)
 {
-    run_program(count, two_yielders, NULL, NULL);
+    run_program(count, program_yields, NULL, NULL);
 }
 
 static void run_channel(uint64_t count)
@@ -122,7 +141,7 @@ static void run_channel(uint64_t count)
 
 static void run_lockers(uint64_t count)
 {
-    run_program(count, three_lockers, NULL, NULL);
+    run_program(count, program_locks, NULL, NULL);
 }
 
 static void run_channel_digested(uint64_t count)
@@ -186,7 +205,7 @@ static void search_channel(uint64_t count)
 
 static void search_lockers(uint64_t count)
 {
-    search(count, three_lockers);
+    search(count, program_locks);
 }
 
 static uint64_t channel_classes(void)
@@ -196,7 +215,7 @@ static uint64_t channel_classes(void)
 
 static uint64_t locker_classes(void)
 {
-    return search(1, three_lockers);
+    return search(1, program_locks);
 }
 
 const struct benchmark simulation_benchmarks[] = {
