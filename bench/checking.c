@@ -75,7 +75,8 @@ static void locks_checked(uint64_t count)
 
 /* ---- what is asked: an execution that is checked costs at most twice one that nobody hears of ---- */
 
-/* Both are measured in turn many times, and the least of each counts: what else the machine does makes either longer. */
+/* Both are measured in turn many times, and the least of each counts: what else the machine does makes either longer.
+ */
 static double times_the_bare_one(qp_async_fn program)
 {
     enum { TURNS = 20, EXECUTIONS = 500 };

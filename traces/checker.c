@@ -35,11 +35,25 @@ const struct qp_rule *qp_rule_find(const char *identifier)
 
 /* ---- its life ---- */
 
+static struct table *tables(struct qp_checker *c, size_t index)
+{
+    struct table *all[] = {&c->future_table, &c->task_table, &c->object_table,  &c->value_table,
+                           &c->hold_table,   &c->end_table,  &c->deferred_table};
+    return index < sizeof all / sizeof *all ? all[index] : NULL;
+}
+
 struct qp_checker *qp_checker_create(void)
 {
     struct qp_checker *c = calloc(1, sizeof *c);
-    if (!c)
+    struct table *table;
+    bool ok = c != NULL;
+    size_t i;
+    for (i = 0; ok && (table = tables(c, i)) != NULL; i++)
+        ok = table_init(table);
+    if (!ok) {
+        qp_checker_destroy(c);
         return NULL;
+    }
     qp_pool_init(&c->pool, &c->budget);
     c->futures.size = sizeof(struct future);
     c->tasks.size = sizeof(struct task);
@@ -51,48 +65,50 @@ struct qp_checker *qp_checker_create(void)
     return c;
 }
 
-static struct table *tables(struct qp_checker *c, size_t index)
+/* All pieces are as if they had never been taken. */
+static void empty_stocks(struct qp_checker *c)
 {
-    struct table *all[] = {&c->future_table, &c->task_table, &c->object_table,  &c->value_table,
-                           &c->hold_table,   &c->end_table,  &c->deferred_table};
-    return index < sizeof all / sizeof *all ? all[index] : NULL;
+    qp_pool_clear(&c->pool);
+    c->futures.free = c->tasks.free = c->objects.free = NULL;
+    c->values.free = c->owneds.free = c->generations.free = NULL;
 }
 
-static void empty_stock(struct stock *stock)
+/* A run that came to its end has given everything back. */
+static void forget_what_is_left(struct qp_checker *c)
 {
-    stock->free = NULL;
-    stock->live = 0;
+    struct table *table;
+    size_t i;
+    if (c->first_generation || c->object_table.count)
+        barriers_reset(c);
+    if (c->full || c->violation_count || qp_checker_live(c))
+        empty_stocks(c);
+    for (i = 0; (table = tables(c, i)) != NULL; i++)
+        if (table->last || table->count)
+            table_clear(table);
 }
 
 void qp_checker_reset(struct qp_checker *c)
 {
-    struct table *table;
-    size_t i;
-    barriers_reset(c);
-    for (i = 0; (table = tables(c, i)) != NULL; i++)
-        table_clear(table);
-    qp_pool_clear(&c->pool);
-    empty_stock(&c->futures);
-    empty_stock(&c->tasks);
-    empty_stock(&c->objects);
-    empty_stock(&c->values);
-    empty_stock(&c->owneds);
-    empty_stock(&c->generations);
-    c->depth = c->heap_count = c->ready_first = c->ready_end = 0;
-    c->first_task = c->last_task = c->running = c->first_aborted = NULL;
-    c->first_able = NULL;
-    c->alive = 0;
-    c->call_object = NULL;
-    c->call_value = NULL;
-    c->expected = -1;
-    c->seq = c->steps = c->choice_index = c->last_choice_seq = c->fault_seq = 0;
-    c->deferred_depth = c->work_queued = c->work_due = c->fair = 0;
-    c->choice_made = c->spurious = c->disordered = c->no_memory = false;
+    forget_what_is_left(c);
+    c->end_table.last = 0;
+    c->alert = 0;
+    c->seq = 0;
     c->now_ns = INT64_MIN;
     c->brief_ns = 0;
-    c->deaf = c->full = c->closing = c->aborted_run = c->deadlocked = c->main_panicked = false;
+    c->running = NULL;
+    c->innermost = NULL;
+    c->depth = c->heap_count = c->ready_first = c->ready_end = 0;
+    c->first_task = c->last_task = c->first_aborted = NULL;
+    c->alive = 0;
+    c->first_able = NULL;
+    c->call_object = NULL;
+    c->call_value = NULL;
+    c->steps = c->choice_index = c->last_choice_seq = c->fault_seq = 0;
+    c->deferred_depth = c->work_queued = c->work_due = c->fair = 0;
+    c->spurious = c->disordered = c->full = c->closing = c->aborted_run = c->deadlocked = c->no_memory = false;
     c->last_dropped_task = 0;
     c->outcome = QP_OK;
+    c->run++;
     c->violation_count = 0;
 }
 
@@ -102,7 +118,8 @@ void qp_checker_destroy(struct qp_checker *c)
     size_t i;
     if (!c)
         return;
-    barriers_reset(c);
+    if (c->first_generation || c->object_table.count)
+        barriers_reset(c);
     for (i = 0; (table = tables(c, i)) != NULL; i++)
         table_free(table);
     qp_pool_free(&c->pool);
@@ -144,7 +161,8 @@ uint64_t qp_checker_events(const struct qp_checker *c)
 
 size_t qp_checker_live(const struct qp_checker *c)
 {
-    return c->futures.live + c->tasks.live + c->objects.live + c->values.live + c->owneds.live;
+    return c->future_table.count + c->task_table.count + c->object_table.count + c->value_table.count +
+           c->hold_table.count + c->end_table.count + c->deferred_table.count;
 }
 
 /* ---- operations ---- */
@@ -189,30 +207,27 @@ static enum op find_op(const char *name)
     return OP_OTHER;
 }
 
-/* Looked for by the address, which is mostly that of the time before, and then compared: it may be another's now. */
-enum op op_of(struct qp_checker *c, const char *name)
+/* The place has another name, or it was not looked at in this run: there may be another text at that address now. */
+static enum op look_again(struct qp_checker *c, size_t place, const char *name)
 {
-    size_t place = (size_t)(((uintptr_t)name * 0x9e3779b97f4a7c15u) >> 58);
     if (!name)
         return OP_OTHER;
-    if (c->ops[place].name != name || strcmp(op_name(c->ops[place].op), name) != 0) {
-        c->ops[place].name = name;
+    if (c->ops[place].name != name || !c->ops[place].run || strcmp(op_name(c->ops[place].op), name) != 0)
         c->ops[place].op = find_op(name);
-    }
+    c->ops[place].name = name;
+    c->ops[place].run = c->run;
     return c->ops[place].op;
 }
 
-/* ---- the trace itself ---- */
-
-bool new_number(struct qp_checker *c, struct table *table, uint64_t id, const struct qp_event *e)
+enum op op_of(struct qp_checker *c, const char *name)
 {
-    if (id != table->last + 1) {
-        report(c, QP_RULE_TRACE_NUMBER_1, NULL, e, NULL, NULL);
-        return false;
-    }
-    table->last = id;
-    return true;
+    size_t place = (size_t)(((uintptr_t)name * 0x9e3779b97f4a7c15u) >> 58);
+    if (LIKELY(c->ops[place].name == name && c->ops[place].run == c->run && name))
+        return c->ops[place].op;
+    return look_again(c, place, name);
 }
+
+/* ---- the trace itself ---- */
 
 /* The running task of an event must be one that was spawned; what follows from its end still happens in its name. */
 static bool task_exists(struct qp_checker *c, const struct qp_event *e)
@@ -241,191 +256,148 @@ static bool well_formed(struct qp_checker *c, const struct qp_event *e)
 /* What a call that succeeded, or was refused its value, must be followed by. */
 static void expected_came(struct qp_checker *c, const struct qp_event *e)
 {
-    int expected = c->expected;
-    if ((int)e->kind == expected)
-        return; /* whoever judges it clears it */
-    c->expected = -1;
-    if (expected == QP_EVENT_HOLD_ACQUIRED)
+    if (e->kind == c->expected)
+        return; /* whoever judges it says that it came */
+    it_came(c);
+    if (c->expected == QP_EVENT_HOLD_ACQUIRED)
         report(c, QP_RULE_HOLD_PLACE_1, c->call_object, e, NULL, NULL);
-    else if (expected == QP_EVENT_VALUE_RECEIVED)
+    else if (c->expected == QP_EVENT_VALUE_RECEIVED)
         report(c, QP_RULE_VALUE_PLACE_1, c->call_object, e, NULL, NULL);
-    else if (expected == QP_EVENT_VALUE_DROPPED)
+    else if (c->expected == QP_EVENT_VALUE_DROPPED)
         report(c, QP_RULE_LOCK_SET_1, c->call_object, e, NULL, NULL);
     else
         report(c, QP_RULE_VALUE_RETURN_1, c->call_object, e, NULL, NULL);
     c->call_value = NULL;
 }
 
-static void judge(struct qp_checker *c, const struct qp_event *e)
+/* Who judges which event; notes are for nobody. */
+static void (*const judges[QP_EVENT_KINDS])(struct qp_checker *c, const struct qp_event *e) = {
+    [QP_EVENT_TASK_SPAWNED] = on_task_spawned,
+    [QP_EVENT_TASK_POLLED] = on_task_polled,
+    [QP_EVENT_TASK_SUSPENDED] = on_task_suspended,
+    [QP_EVENT_TASK_COMPLETED] = on_task_ended,
+    [QP_EVENT_TASK_PANICKED] = on_task_ended,
+    [QP_EVENT_TASK_CANCELLED] = on_task_ended,
+    [QP_EVENT_TASK_FAILED] = on_task_ended,
+    [QP_EVENT_TASK_UNWINDING] = on_task_unwinding,
+    [QP_EVENT_TASK_ABORTED] = on_task_aborted,
+    [QP_EVENT_TASK_DETACHED] = on_task_detached,
+    [QP_EVENT_TASK_JOINED] = on_task_joined,
+    [QP_EVENT_TASK_RESULT] = on_task_result,
+    [QP_EVENT_TASK_RENAMED] = on_task_renamed,
+    [QP_EVENT_TASK_WOKEN] = on_task_woken,
+    [QP_EVENT_TASK_ASKED] = on_task_asked,
+    [QP_EVENT_DEFERRED] = on_deferred,
+    [QP_EVENT_DEFERRED_CALLED] = on_deferred,
+    [QP_EVENT_DEFERRED_OVER] = on_deferred,
+    [QP_EVENT_FUTURE_CREATED] = on_future_created,
+    [QP_EVENT_FUTURE_ASKED] = on_future_asked,
+    [QP_EVENT_FUTURE_POLLED] = on_future_polled,
+    [QP_EVENT_FUTURE_PENDING] = on_future_pending,
+    [QP_EVENT_FUTURE_READY] = on_future_ready,
+    [QP_EVENT_FUTURE_DROPPED] = on_future_dropped,
+    [QP_EVENT_FUTURE_DROPPING] = on_future_dropping,
+    [QP_EVENT_RACE_WON] = on_race_won,
+    [QP_EVENT_FUTURE_INNER] = on_future_inner,
+    [QP_EVENT_PROMISE_MADE] = on_promise,
+    [QP_EVENT_PROMISE_TESTED] = on_promise,
+    [QP_EVENT_PROMISE_SETTLED] = on_promise_settled,
+    [QP_EVENT_OBJECT_CREATED] = on_object,
+    [QP_EVENT_OBJECT_NAMED] = on_object,
+    [QP_EVENT_OBJECT_CLOSED] = on_object,
+    [QP_EVENT_OBJECT_DESTROYED] = on_object,
+    [QP_EVENT_END_CREATED] = on_end,
+    [QP_EVENT_END_DROPPED] = on_end,
+    [QP_EVENT_END_GIVEN] = on_end,
+    [QP_EVENT_CALLED] = on_called,
+    [QP_EVENT_VALUE_SENT] = on_value_sent,
+    [QP_EVENT_VALUE_RECEIVED] = on_value_received,
+    [QP_EVENT_VALUE_RETURNED] = on_value_returned,
+    [QP_EVENT_VALUE_DROPPED] = on_value_dropped,
+    [QP_EVENT_VALUE_SET] = on_value_set,
+    [QP_EVENT_HOLD_ACQUIRED] = on_hold_acquired,
+    [QP_EVENT_HOLD_RELEASED] = on_hold_released,
+    [QP_EVENT_HOLD_FORGOTTEN] = on_hold_forgotten,
+    [QP_EVENT_HOLD_GIVEN] = on_hold_given,
+    [QP_EVENT_PERMITS_ADDED] = on_object,
+    [QP_EVENT_BARRIER_CROSSED] = on_barrier_crossed,
+    [QP_EVENT_CLOCK_ADVANCED] = on_clock,
+    [QP_EVENT_BLOCKING_QUEUED] = on_blocking,
+    [QP_EVENT_BLOCKING_STARTED] = on_blocking,
+    [QP_EVENT_BLOCKING_FINISHED] = on_blocking,
+    [QP_EVENT_BLOCKING_LASTS] = on_blocking,
+    [QP_EVENT_CHOICE] = on_choice,
+    [QP_EVENT_FAULT] = on_fault,
+    [QP_EVENT_FAILURE] = on_clock,
+    [QP_EVENT_RUNTIME_CLOSING] = on_closing,
+};
+
+/* Whether it is to be judged; looked at where there is an alert. */
+static bool is_judged(struct qp_checker *c, const struct qp_event *e)
 {
-    switch (e->kind) {
-    case QP_EVENT_FUTURE_POLLED:
-        on_future_polled(c, e);
-        break;
-    case QP_EVENT_FUTURE_PENDING:
-        on_future_pending(c, e);
-        break;
-    case QP_EVENT_FUTURE_READY:
-        on_future_ready(c, e);
-        break;
-    case QP_EVENT_FUTURE_CREATED:
-        on_future_created(c, e);
-        break;
-    case QP_EVENT_FUTURE_ASKED:
-        on_future_asked(c, e);
-        break;
-    case QP_EVENT_FUTURE_INNER:
-        on_future_inner(c, e);
-        break;
-    case QP_EVENT_FUTURE_DROPPING:
-        on_future_dropping(c, e);
-        break;
-    case QP_EVENT_FUTURE_DROPPED:
-        on_future_dropped(c, e);
-        break;
-    case QP_EVENT_PROMISE_MADE:
-    case QP_EVENT_PROMISE_TESTED:
-        on_promise(c, e);
-        break;
-    case QP_EVENT_PROMISE_SETTLED:
-        if (e->fields[0])
-            report(c, QP_RULE_CONTRACT_DURABLE_1, NULL, e, NULL, NULL);
-        break;
-    case QP_EVENT_RACE_WON:
-        on_race_won(c, e);
-        break;
-    case QP_EVENT_OBJECT_CREATED:
-    case QP_EVENT_OBJECT_NAMED:
-    case QP_EVENT_OBJECT_CLOSED:
-    case QP_EVENT_OBJECT_DESTROYED:
-    case QP_EVENT_PERMITS_ADDED:
-        on_object(c, e);
-        break;
-    case QP_EVENT_END_CREATED:
-    case QP_EVENT_END_DROPPED:
-    case QP_EVENT_END_GIVEN:
-        on_end(c, e);
-        break;
-    case QP_EVENT_CALLED:
-        on_called(c, e);
-        break;
-    case QP_EVENT_VALUE_SENT:
-        on_value_sent(c, e);
-        break;
-    case QP_EVENT_VALUE_RECEIVED:
-        on_value_received(c, e);
-        break;
-    case QP_EVENT_VALUE_RETURNED:
-        on_value_returned(c, e);
-        break;
-    case QP_EVENT_VALUE_DROPPED:
-        on_value_dropped(c, e);
-        break;
-    case QP_EVENT_VALUE_SET:
-        on_value_set(c, e);
-        break;
-    case QP_EVENT_HOLD_ACQUIRED:
-        on_hold_acquired(c, e);
-        break;
-    case QP_EVENT_HOLD_RELEASED:
-        on_hold_released(c, e);
-        break;
-    case QP_EVENT_HOLD_FORGOTTEN:
-        on_hold_forgotten(c, e);
-        break;
-    case QP_EVENT_HOLD_GIVEN:
-        on_hold_given(c, e);
-        break;
-    case QP_EVENT_BARRIER_CROSSED:
-        on_barrier_crossed(c, e);
-        break;
-    case QP_EVENT_DEFERRED:
-    case QP_EVENT_DEFERRED_CALLED:
-    case QP_EVENT_DEFERRED_OVER:
-        on_deferred(c, e);
-        break;
-    case QP_EVENT_CLOCK_ADVANCED:
-    case QP_EVENT_FAILURE:
-        on_clock(c, e);
-        break;
-    case QP_EVENT_BLOCKING_QUEUED:
-    case QP_EVENT_BLOCKING_STARTED:
-    case QP_EVENT_BLOCKING_FINISHED:
-    case QP_EVENT_BLOCKING_LASTS:
-        on_blocking(c, e);
-        break;
-    case QP_EVENT_CHOICE:
-        on_choice(c, e);
-        break;
-    case QP_EVENT_FAULT:
-        on_fault(c, e);
-        break;
-    case QP_EVENT_RUNTIME_CLOSING:
-        on_closing(c, e);
-        break;
-    default:
-        on_task(c, e);
-        break;
-    }
+    if (is_deaf(c))
+        return false;
+    if (!c->aborted_run)
+        expected_came(c, e);
+    return !is_deaf(c);
 }
 
 void qp_checker_event(void *checker, const struct qp_event *e)
 {
     struct qp_checker *c = checker;
-    if (!c || c->deaf || c->full)
-        return;
-    if (!well_formed(c, e))
+    if (!c || is_deaf(c) || !well_formed(c, e))
         return;
     c->seq = e->seq;
     if (e->time_ns > c->now_ns)
         c->now_ns = e->time_ns;
-    if (qp_event_parts(e->kind) & QP_EVENT_IS_NOTE)
-        return;
-    if (c->expected >= 0 && !c->aborted_run)
-        expected_came(c, e);
-    judge(c, e);
+    if (judges[e->kind] && (!c->alert || is_judged(c, e)))
+        judges[e->kind](c, e);
 }
 
-/* Events in brief: the number and the time go without saying. */
-static void take_one(struct qp_checker *c, struct qp_event *e, enum qp_event_kind kind)
+/* ---- events in brief: the number and the time go without saying ---- */
+
+/* Time goes on with the event that says so. */
+static void take_clock(struct qp_checker *c, struct qp_event *e)
 {
+    if (UNLIKELY((int64_t)e->fields[0] < c->brief_ns))
+        report(c, QP_RULE_TIME_CLOCK_1, NULL, e, NULL, NULL);
+    e->time_ns = c->brief_ns = (int64_t)e->fields[0];
+    if (!c->alert || is_judged(c, e))
+        on_clock(c, e);
+}
+
+/* An event, or the first of several in one, while there is an alert. */
+static bool is_judged_in_brief(struct qp_checker *c, struct qp_event *e)
+{
+    enum qp_event_kind kind = e->kind;
+    bool judged;
+    if ((int)kind >= QP_EVENT_KINDS)
+        e->kind = (int)kind <= QP_RUN_BEGUN_READY ? QP_EVENT_FUTURE_CREATED : QP_EVENT_FUTURE_POLLED;
+    judged = is_judged(c, e);
     e->kind = kind;
-    if (qp_event_parts(kind) & QP_EVENT_IS_NOTE) {
-        c->seq++;
-        return;
-    }
-    if (kind == QP_EVENT_CLOCK_ADVANCED)
-        c->brief_ns = (int64_t)e->fields[0];
-    e->seq = c->seq + 1;
-    e->time_ns = c->brief_ns;
-    qp_event_clear_rest(e);
-    qp_checker_event(c, e);
-}
-
-/* A run: the future may be created first, is polled, and may be pending or ready with this status. */
-static void take_run(struct qp_checker *c, struct qp_event *e)
-{
-    int run = (int)e->kind;
-    uint64_t status = e->fields[0];
-    if (run <= QP_RUN_BEGUN_READY)
-        take_one(c, e, QP_EVENT_FUTURE_CREATED);
-    take_one(c, e, QP_EVENT_FUTURE_POLLED);
-    e->fields[0] = status;
-    if (run == QP_RUN_BEGUN_PENDING || run == QP_RUN_POLLED_PENDING)
-        take_one(c, e, QP_EVENT_FUTURE_PENDING);
-    else if (run == QP_RUN_BEGUN_READY || run == QP_RUN_POLLED_READY)
-        take_one(c, e, QP_EVENT_FUTURE_READY);
+    return judged;
 }
 
 static void take(void *context, struct qp_event *events, size_t count)
 {
     struct qp_checker *c = context;
-    size_t i;
-    for (i = 0; i < count; i++) {
-        if ((int)events[i].kind >= QP_EVENT_KINDS)
-            take_run(c, &events[i]);
+    struct qp_event *e, *end = events + count;
+    for (e = events; e < end; e++) {
+        unsigned kind = (unsigned)e->kind;
+        e->seq = ++c->seq;
+        e->time_ns = c->brief_ns;
+        if (kind < QP_EVENT_KINDS && !judges[kind])
+            continue;
+        if (UNLIKELY(e->task > c->task_table.last))
+            task_exists(c, e);
+        if (UNLIKELY(kind == QP_EVENT_CLOCK_ADVANCED))
+            take_clock(c, e);
+        else if (UNLIKELY(c->alert) && !is_judged_in_brief(c, e))
+            continue;
+        else if (kind >= QP_EVENT_KINDS)
+            on_future_run(c, e);
         else
-            take_one(c, &events[i], events[i].kind);
+            judges[kind](c, e);
     }
 }
 
@@ -439,26 +411,22 @@ const struct qp_event_batch *qp_checker_batch(struct qp_checker *c)
 
 static void *any(const struct table *table)
 {
-    void *least = NULL;
-    uint64_t id = UINT64_MAX;
-    for (size_t i = 0; table->count && i < table->size; i++) {
-        if (table->ids[i] && table->ids[i] < id) {
-            id = table->ids[i];
-            least = table->items[i];
-        }
-    }
+    struct item *least = NULL, *item;
+    size_t at = 0;
+    while ((item = table_next(table, &at)) != NULL)
+        if (!least || item->id < least->id)
+            least = item;
     return least;
 }
 
 /* The least of those that a task had. */
 static struct owned *any_owned(const struct table *table)
 {
-    struct owned *least = NULL;
-    for (size_t i = 0; table->count && i < table->size; i++) {
-        struct owned *owned = table->ids[i] ? table->items[i] : NULL;
-        if (owned && owned->task && (!least || owned->id < least->id))
+    struct owned *least = NULL, *owned;
+    size_t at = 0;
+    while ((owned = table_next(table, &at)) != NULL)
+        if (owned->task && (!least || owned->id < least->id))
             least = owned;
-    }
     return least;
 }
 
@@ -490,9 +458,9 @@ void qp_checker_finish(struct qp_checker *c, bool complete)
 {
     if (c->deadlocked && c->outcome != QP_DEADLOCK)
         report_text(c, QP_RULE_PROGRESS_DEADLOCK_1, c->deadlock, &c->deadlock_event, NULL);
-    if (complete && !c->deaf && !c->full && !c->aborted_run && !c->violation_count && c->seq)
+    if (complete && !is_deaf(c) && !c->aborted_run && !c->violation_count && c->seq)
         judge_what_is_left(c);
-    c->deaf = true;
+    be_deaf(c);
 }
 
 /* ---- files ---- */

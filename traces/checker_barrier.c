@@ -20,6 +20,7 @@ static struct generation *current(struct qp_checker *c, struct object *o)
     struct generation *generation = o->generation;
     if (generation || !(generation = stock_take(c, &c->generations)))
         return generation;
+    memset(generation, 0, sizeof *generation);
     generation->is_current = true;
     generation->next = c->first_generation;
     if (c->first_generation)
@@ -36,7 +37,7 @@ static void forget_if_over(struct qp_checker *c, struct generation *generation)
     *(generation->prev ? &generation->prev->next : &c->first_generation) = generation->next;
     if (generation->next)
         generation->next->prev = generation->prev;
-    table_free(&generation->told);
+    hash_free(&generation->told);
     stock_give_back(&c->generations, generation);
 }
 
@@ -54,10 +55,10 @@ static void close_generation(struct qp_checker *c, struct object *o)
 
 void barrier_forget(struct qp_checker *c, struct future *f)
 {
-    struct generation *generation = f->generation;
+    struct generation *generation = f->more.generation;
     if (!generation)
         return;
-    f->generation = NULL;
+    f->more.generation = NULL;
     generation->members--;
     forget_if_over(c, generation);
 }
@@ -72,12 +73,13 @@ void barrier_gone(struct qp_checker *c, struct object *o)
 
 void barriers_reset(struct qp_checker *c)
 {
+    struct object *o;
+    size_t at = 0;
     for (struct generation *generation = c->first_generation; generation; generation = generation->next)
-        table_free(&generation->told);
+        hash_free(&generation->told);
     c->first_generation = NULL;
-    for (size_t i = 0; c->object_table.count && i < c->object_table.size; i++)
-        if (c->object_table.ids[i])
-            free(((struct object *)c->object_table.items[i])->freed);
+    while ((o = table_next(&c->object_table, &at)) != NULL)
+        free(o->freed);
 }
 
 /* ---- slots ---- */
@@ -88,7 +90,7 @@ static void free_slot(struct qp_checker *c, struct object *o, uint64_t slot)
         size_t room = o->freed_room ? o->freed_room * 2 : 8;
         uint64_t *freed = realloc(o->freed, room * sizeof *freed);
         if (!freed) {
-            c->full = true;
+            be_full(c);
             return;
         }
         o->freed = freed;
@@ -100,11 +102,12 @@ static void free_slot(struct qp_checker *c, struct object *o, uint64_t slot)
 /* Each slot of a generation is told once; one that was given back is the next to be given out. */
 static bool slot_is_right(struct qp_checker *c, const struct future *f)
 {
-    struct generation *generation = f->generation;
-    if (f->crossed == 0 || f->crossed > participants(f->object) || table_find(&generation->told, f->crossed))
+    struct generation *generation = f->more.generation;
+    if (f->more.crossed == 0 || f->more.crossed > participants(f->object) ||
+        hash_find(&generation->told, f->more.crossed))
         return false;
-    if (!table_add(&generation->told, f->crossed, generation))
-        c->full = true;
+    if (!hash_add(&generation->told, f->more.crossed, generation))
+        be_full(c);
     return true;
 }
 
@@ -114,11 +117,11 @@ static bool slot_is_right(struct qp_checker *c, const struct future *f)
 static bool arrive(struct qp_checker *c, struct future *f)
 {
     struct object *o = f->object;
-    f->generation = current(c, o);
-    if (!f->generation)
+    f->more.generation = current(c, o);
+    if (!f->more.generation)
         return false;
-    f->generation->members++;
-    f->slot = o->freed_count ? o->freed[--o->freed_count] : o->fresh++;
+    f->more.generation->members++;
+    f->more.slot = o->freed_count ? o->freed[--o->freed_count] : o->fresh++;
     return ++o->arrived >= participants(o);
 }
 
@@ -137,14 +140,14 @@ static enum qp_rule_id rule_of_wait(const struct future *f, uint64_t status, boo
 {
     if (status == QP_PENDING)
         return completes ? QP_RULE_BAR_WAIT_2 : QP_RULE_BAR_WAIT_3;
-    return f->generation && f->generation->withdrawals ? QP_RULE_BAR_CANCEL_1 : QP_RULE_BAR_WAIT_1;
+    return f->more.generation && f->more.generation->withdrawals ? QP_RULE_BAR_CANCEL_1 : QP_RULE_BAR_WAIT_1;
 }
 
 static void crossed(struct qp_checker *c, struct future *f, const struct qp_event *e)
 {
     if (!slot_is_right(c, f))
         report(c, QP_RULE_BAR_SLOT_1, f->object, e, &f->since, NULL);
-    else if (f->generation->withdrawals && f->crossed != f->slot + 1)
+    else if (f->more.generation->withdrawals && f->more.crossed != f->more.slot + 1)
         report(c, QP_RULE_BAR_SLOT_2, f->object, e, &f->since, NULL);
 }
 
@@ -176,8 +179,8 @@ void barrier_cancelled(struct qp_checker *c, struct future *f)
         return;
     queue_remove(f);
     f->object->arrived--;
-    f->generation->withdrawals = true;
-    free_slot(c, f->object, f->slot);
+    f->more.generation->withdrawals = true;
+    free_slot(c, f->object, f->more.slot);
 }
 
 void on_barrier_crossed(struct qp_checker *c, const struct qp_event *e)
@@ -186,8 +189,8 @@ void on_barrier_crossed(struct qp_checker *c, const struct qp_event *e)
     struct future *f = o ? under_way(c, o) : NULL;
     if (!o)
         return;
-    if (!f || f->op != OP_BARRIER || f->crossed)
+    if (!f || f->family->answer != barrier_answer || f->more.crossed)
         report(c, QP_RULE_TRACE_NEST_1, NULL, e, f ? &f->since : NULL, NULL);
     else
-        f->crossed = e->fields[0] == UINT64_MAX ? UINT64_MAX : e->fields[0] + 1;
+        f->more.crossed = e->fields[0] == UINT64_MAX ? UINT64_MAX : e->fields[0] + 1;
 }

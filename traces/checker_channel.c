@@ -18,7 +18,7 @@ static bool is_over(const struct object *o)
 }
 
 /* A recv was cancelled after the first value entered: if that is gone, it went then. */
-static bool recv_cancelled(const struct object *o)
+static bool recv_was_cancelled(const struct object *o)
 {
     return o->first && o->cancelled.seq > o->first->since.seq && o->cancelled.op && o->cancelled.op[0] == 'r' &&
            o->cancelled.op[2] == 'c';
@@ -135,7 +135,7 @@ static void reserved(struct qp_checker *c, const struct future *f, const struct 
         f->object->reserved++;
 }
 
-static void send_answer(struct qp_checker *c, struct future *f, const struct qp_event *e, uint64_t status)
+void send_answer(struct qp_checker *c, struct future *f, const struct qp_event *e, uint64_t status)
 {
     uint64_t expected = expected_of_send(f);
     if (status != expected && status != QP_NOMEM) {
@@ -182,7 +182,7 @@ static enum qp_rule_id rule_of_recv(const struct future *f, uint64_t status, uin
     bool turn = f->stage == NEW ? !o->receiving.first : o->receiving.first == f;
     if (!turn)
         return QP_RULE_CHAN_RECV_4;
-    if (expected == QP_OK && recv_cancelled(o))
+    if (expected == QP_OK && recv_was_cancelled(o))
         return QP_RULE_CHAN_RECV_1;
     if (expected == QP_CLOSED)
         return QP_RULE_CHAN_RECV_5;
@@ -206,7 +206,7 @@ static bool take_first(struct qp_checker *c, struct object *o, struct value *v, 
         return false;
     }
     if (v != o->first) {
-        bool cancelled = recv_cancelled(o);
+        bool cancelled = recv_was_cancelled(o);
         report(c, cancelled ? QP_RULE_CHAN_RECV_1 : QP_RULE_CHAN_ORDER_1, o, e, &o->first->since,
                cancelled ? &o->cancelled : &v->since);
         return false;
@@ -217,14 +217,14 @@ static bool take_first(struct qp_checker *c, struct object *o, struct value *v, 
     return true;
 }
 
-static void recv_answer(struct qp_checker *c, struct future *f, const struct qp_event *e, uint64_t status)
+void recv_answer(struct qp_checker *c, struct future *f, const struct qp_event *e, uint64_t status)
 {
     struct object *o = f->object;
     uint64_t expected = expected_of_recv(f);
     struct value *v = table_find(&c->value_table, f->joined);
     if (status != expected) {
         report(c, rule_of_recv(f, status, expected), o, e, o->first ? &o->first->since : &f->since,
-               recv_cancelled(o) ? &o->cancelled : NULL);
+               recv_was_cancelled(o) ? &o->cancelled : NULL);
     } else if (f->joined && status != QP_OK) {
         report(c, QP_RULE_VALUE_PLACE_1, o, e, v ? &v->since : NULL, NULL);
     } else if (status == QP_PENDING) {
@@ -237,21 +237,14 @@ static void recv_answer(struct qp_checker *c, struct future *f, const struct qp_
     }
 }
 
-void channel_answer(struct qp_checker *c, struct future *f, const struct qp_event *e, uint64_t status)
+void recv_cancelled(struct qp_checker *c, struct future *f)
 {
-    if (f->op == OP_RECV)
-        recv_answer(c, f, e, status);
-    else
-        send_answer(c, f, e, status);
+    leave_receiving(c, f, QP_RULE_CHAN_PASS_1);
 }
 
-void channel_cancelled(struct qp_checker *c, struct future *f, const struct qp_event *e)
+void send_cancelled(struct qp_checker *c, struct future *f)
 {
-    (void)e;
-    if (f->op == OP_RECV)
-        leave_receiving(c, f, QP_RULE_CHAN_PASS_1);
-    else
-        leave_sending(c, f, QP_RULE_CHAN_SEND_6);
+    leave_sending(c, f, QP_RULE_CHAN_SEND_6);
 }
 
 /* A value was received; for a poll it is judged when the poll answers, for a call here. */
@@ -306,16 +299,16 @@ static void try_recv_called(struct qp_checker *c, struct object *o, const struct
                                                                             : QP_CLOSED;
     if (status != expected)
         report(c,
-               o->receiving.first                       ? QP_RULE_CHAN_TRYRECV_2
-               : expected == QP_OK && recv_cancelled(o) ? QP_RULE_CHAN_RECV_1
-                                                        : QP_RULE_CHAN_TRYRECV_1,
+               o->receiving.first                           ? QP_RULE_CHAN_TRYRECV_2
+               : expected == QP_OK && recv_was_cancelled(o) ? QP_RULE_CHAN_RECV_1
+                                                            : QP_RULE_CHAN_TRYRECV_1,
                o, e,
                o->receiving.first ? &o->receiving.first->since
                : o->first         ? &o->first->since
                                   : NULL,
-               recv_cancelled(o) ? &o->cancelled : NULL);
+               recv_was_cancelled(o) ? &o->cancelled : NULL);
     else if (status == QP_OK)
-        c->expected = QP_EVENT_VALUE_RECEIVED;
+        expect(c, QP_EVENT_VALUE_RECEIVED);
 }
 
 void channel_called(struct qp_checker *c, struct object *o, enum op op, const struct qp_event *e)

@@ -6,11 +6,6 @@
  */
 #include "traces/checker_model.h"
 
-bool is_compound(const struct future *f)
-{
-    return f->op >= OP_TIMEOUT && f->op <= OP_JOIN_ALL;
-}
-
 static bool is_timeout(const struct future *f)
 {
     return f->op == OP_TIMEOUT || f->op == OP_TIMEOUT_JOIN;
@@ -24,33 +19,33 @@ static enum qp_rule_id timeout_rule(const struct future *f, unsigned number)
 
 void compound_begin(struct future *f)
 {
-    f->cursor = f->first_child;
+    f->more.cursor = f->first_child;
     f->won = f->told = f->child_dropped = false;
-    f->children_polled = 0;
+    f->more.children_polled = 0;
 }
 
 void compound_child_polled(struct qp_checker *c, struct future *f, struct future *child, const struct qp_event *e)
 {
-    f->children_polled++;
+    f->more.children_polled++;
     if (is_timeout(f)) {
-        if (f->children_polled > 1)
+        if (f->more.children_polled > 1)
             report(c, timeout_rule(f, 1), NULL, e, &child->since, NULL);
         return;
     }
     if (f->op == OP_RACE && f->won)
         report(c, QP_RULE_RACE_ORDER_2, NULL, e, &f->since, NULL);
-    else if (child != f->cursor)
+    else if (child != f->more.cursor)
         report(c, f->op == OP_RACE ? QP_RULE_RACE_ORDER_1 : QP_RULE_JOIN_ORDER_1, NULL, e, &f->since, NULL);
-    f->cursor = child->next_sibling;
+    f->more.cursor = child->next_sibling;
 }
 
 void compound_child_ready(struct future *f, const struct future *child, uint64_t status)
 {
     if (f->op == OP_JOIN_ALL) {
-        if (status == QP_OK || child->index >= f->failed_index)
+        if (status == QP_OK || child->index >= f->more.failed_index)
             return;
-        f->failed_index = child->index;
-        f->failed_status = status;
+        f->more.failed_index = child->index;
+        f->more.failed_status = status;
     } else if (!f->won) {
         f->won = true;
         f->won_index = child->index;
@@ -81,7 +76,7 @@ void on_race_won(struct qp_checker *c, const struct qp_event *e)
         report(c, QP_RULE_TRACE_FUTURE_1, NULL, e, NULL, NULL);
     else if (f->dropping)
         report(c, QP_RULE_RACE_CANCEL_1, NULL, e, &f->since, NULL);
-    else if (f != top(c) || f->op != OP_RACE)
+    else if (f != c->innermost || f->op != OP_RACE)
         report(c, QP_RULE_TRACE_NEST_1, NULL, e, NULL, NULL);
     else if (!f->won || f->told || f->won_index != e->fields[0])
         report(c, QP_RULE_RACE_WIN_1, NULL, e, &f->since, NULL);
@@ -93,7 +88,7 @@ void on_race_won(struct qp_checker *c, const struct qp_event *e)
 
 static void timeout_pending(struct qp_checker *c, struct future *f, const struct qp_event *e)
 {
-    if (f->children_polled != 1)
+    if (f->more.children_polled != 1)
         report(c, timeout_rule(f, 1), NULL, e, &f->since, NULL);
     else if (f->won)
         report(c, timeout_rule(f, 2), NULL, e, &f->since, NULL);
@@ -123,7 +118,7 @@ static void timeout_ready(struct qp_checker *c, struct future *f, const struct q
 {
     if (status == QP_INVALID && !f->arms)
         return;
-    if (f->children_polled != 1)
+    if (f->more.children_polled != 1)
         report(c, timeout_rule(f, 1), NULL, e, &f->since, NULL);
     else if (f->won ? status != f->won_status : status != QP_TIMEOUT && status != QP_NOMEM)
         report(c, timeout_rule(f, 2), NULL, e, &f->since, NULL);
@@ -139,8 +134,8 @@ static void race_pending(struct qp_checker *c, struct future *f, const struct qp
         report(c, QP_RULE_RACE_EMPTY_1, NULL, e, NULL, NULL);
     else if (f->won)
         report(c, QP_RULE_RACE_WIN_1, NULL, e, &f->since, NULL);
-    else if (f->cursor)
-        report(c, QP_RULE_RACE_ORDER_1, NULL, e, &f->cursor->since, NULL);
+    else if (f->more.cursor)
+        report(c, QP_RULE_RACE_ORDER_1, NULL, e, &f->more.cursor->since, NULL);
 }
 
 static void race_ready(struct qp_checker *c, struct future *f, const struct qp_event *e, uint64_t status)
@@ -159,9 +154,9 @@ static void race_ready(struct qp_checker *c, struct future *f, const struct qp_e
 
 static void join_all_answer(struct qp_checker *c, struct future *f, const struct qp_event *e, uint64_t status)
 {
-    uint64_t wanted = f->failed_index != UINT64_MAX ? f->failed_status : QP_OK;
-    if (f->cursor)
-        report(c, QP_RULE_JOIN_ORDER_1, NULL, e, &f->cursor->since, NULL);
+    uint64_t wanted = f->more.failed_index != UINT64_MAX ? f->more.failed_status : QP_OK;
+    if (f->more.cursor)
+        report(c, QP_RULE_JOIN_ORDER_1, NULL, e, &f->more.cursor->since, NULL);
     else if ((status == QP_PENDING) != (f->first_child != NULL))
         report(c, QP_RULE_JOIN_READY_1, NULL, e, f->first_child ? &f->first_child->since : &f->since, NULL);
     else if (status != QP_PENDING && status != wanted)

@@ -1,14 +1,13 @@
 /*
  * Futures: how they are polled and dropped inside one another, and who among those that wait can go on.
  *
- * State: the frames, polls and drops under way, outermost first; and the list of futures that are able: the model says
- * that their next poll is ready, so their task must have been woken by the time nothing runs. What each future may
+ * State: the polls and drops under way, each inside the one before; and the list of futures that are able: the model
+ * says that their next poll is ready, so their task must have been woken by the time nothing runs. What each future may
  * answer is judged by its family.
  */
 #include "traces/checker_model.h"
 #include "traces/print.h"
 #include <stdlib.h>
-#include <string.h>
 
 /* Futures inside one another; a trace in which they are deeper is nonsense. */
 enum { MOST_DEPTH = 10000 };
@@ -67,7 +66,7 @@ static bool is_awaited(const struct task *task, const struct future *f)
 {
     unsigned depth;
     for (depth = 0; f->parent && depth < MOST_DEPTH; f = f->parent, depth++)
-        if (!is_compound(f->parent) && f->parent->awaited != f)
+        if (!f->parent->compound && f->parent->awaited != f)
             return false;
     return task->awaits == f;
 }
@@ -92,7 +91,7 @@ static void report_asleep(struct qp_checker *c, const struct future *f, const st
 void check_woken(struct qp_checker *c, const struct qp_event *e)
 {
     struct future *f, *next;
-    for (f = c->first_able; f && !f->checked && !c->deaf; f = next) {
+    for (f = c->first_able; f && !f->checked && !is_deaf(c); f = next) {
         const struct task *task = table_find(&c->task_table, f->task);
         next = f->next_able;
         f->checked = true;
@@ -139,8 +138,8 @@ void unlink_child(struct future *child)
         return;
     *(child->prev_sibling ? &child->prev_sibling->next_sibling : &parent->first_child) = child->next_sibling;
     *(child->next_sibling ? &child->next_sibling->prev_sibling : &parent->last_child) = child->prev_sibling;
-    if (parent->cursor == child)
-        parent->cursor = child->next_sibling;
+    if (parent->compound && parent->more.cursor == child)
+        parent->more.cursor = child->next_sibling;
     if (parent->awaited == child)
         parent->awaited = NULL;
     child->parent = NULL;
@@ -159,7 +158,9 @@ static bool is_inside(const struct future *outer, const struct future *f)
 
 static void leave_task(struct qp_checker *c, const struct future *f)
 {
-    struct task *task = f->task ? table_find(&c->task_table, f->task) : NULL;
+    struct task *task = c->running;
+    if (!task || task->id != f->task)
+        task = f->task ? table_find(&c->task_table, f->task) : NULL;
     if (!task)
         return;
     if (task->awaits == f)
@@ -168,51 +169,125 @@ static void leave_task(struct qp_checker *c, const struct future *f)
         task->last_root = NULL;
 }
 
-static void leave_object(struct qp_checker *c, struct future *f)
+static void leave_object(struct qp_checker *c, struct object *o)
 {
-    if (!f->object)
-        return;
-    f->object->references--;
-    object_unreferenced(c, f->object);
-    f->object = NULL;
+    if (--o->references == 0 && o->destroyed)
+        object_unreferenced(c, o);
+}
+
+static void leave_more(struct qp_checker *c, struct future *f)
+{
+    heap_remove(c, &f->more.timed);
+    barrier_forget(c, f);
+    empty_scope(&f->more.scope);
 }
 
 /* It is over: nothing points to it any more. */
 void forget_future(struct qp_checker *c, struct future *f)
 {
-    while (f->first_child)
+    while (UNLIKELY(f->first_child != NULL))
         unlink_child(f->first_child);
-    unlink_child(f);
-    queue_remove(f);
-    make_unable(c, f);
-    heap_remove(c, &f->timed);
-    barrier_forget(c, f);
+    if (f->parent)
+        unlink_child(f);
+    if (f->queue)
+        queue_remove(f);
+    if (f->able)
+        make_unable(c, f);
+    if (f->family->has_more)
+        leave_more(c, f);
     leave_task(c, f);
-    leave_object(c, f);
-    empty_scope(&f->scope);
+    if (f->object)
+        leave_object(c, f->object);
     if (f->value)
         f->value->future = NULL;
-    table_remove(&c->future_table, f->id);
+    table_remove(&c->future_table, f);
     stock_give_back(&c->futures, f);
 }
 
 /* ---- creation ---- */
 
-void on_future_created(struct qp_checker *c, const struct qp_event *e)
+static void no_answer(struct qp_checker *c, struct future *f, const struct qp_event *e, uint64_t status)
+{
+    (void)c, (void)f, (void)e, (void)status;
+}
+
+/* It is said to be of an object of another kind. */
+static void misfit_answer(struct qp_checker *c, struct future *f, const struct qp_event *e, uint64_t status)
+{
+    (void)status;
+    if (f->object->kind != KIND_OTHER)
+        report(c, QP_RULE_TRACE_OBJECT_1, NULL, e, &f->object->made, NULL);
+}
+
+enum { CHANNELS = 1 << CHANNEL | 1 << UNBOUNDED };
+
+static const struct family misfit = {misfit_answer, NULL, 0, false};
+static const struct family families[OPS] = {
+    [OP_OTHER] = {no_answer, NULL, 0, false},
+    [OP_ASYNC] = {no_answer, NULL, 0, true},
+    [OP_SLEEP] = {sleep_answer, NULL, 0, true},
+    [OP_TIMEOUT] = {compound_answer, NULL, 0, true},
+    [OP_TIMEOUT_JOIN] = {compound_answer, NULL, 0, true},
+    [OP_RACE] = {compound_answer, NULL, 0, true},
+    [OP_JOIN_ALL] = {compound_answer, NULL, 0, true},
+    [OP_JOIN] = {join_answer, NULL, 0, false},
+    [OP_YIELD] = {yield_answer, NULL, 0, false},
+    [OP_SEND] = {send_answer, send_cancelled, CHANNELS, false},
+    [OP_RESERVE] = {send_answer, send_cancelled, CHANNELS, false},
+    [OP_RECV] = {recv_answer, recv_cancelled, CHANNELS, false},
+    [OP_ONESHOT_RECV] = {oneshot_answer, oneshot_cancelled, 1 << ONESHOT, false},
+    [OP_LOCK] = {mutex_answer, mutex_cancelled, 1 << MUTEX, false},
+    [OP_READ] = {rwlock_answer, rwlock_cancelled, 1 << RWLOCK, false},
+    [OP_WRITE] = {rwlock_answer, rwlock_cancelled, 1 << RWLOCK, false},
+    [OP_ACQUIRE] = {semaphore_answer, semaphore_cancelled, 1 << SEMAPHORE, false},
+    [OP_BARRIER] = {barrier_answer, barrier_cancelled, 1 << BARRIER, true},
+};
+
+/* What an operation on an object has beside. */
+static const struct family *family_of_leaf(struct qp_checker *c, struct future *f, const struct qp_event *e)
+{
+    const struct family *family = &families[f->op];
+    struct object *o = table_find(&c->object_table, e->object);
+    f->object = o;
+    if (!o) {
+        report(c, QP_RULE_TRACE_OBJECT_1, NULL, e, NULL, NULL);
+        return &families[OP_OTHER];
+    }
+    o->references++;
+    return LIKELY(family->kinds >> o->kind & 1) ? family : &misfit;
+}
+
+static void begin_more(struct future *f)
+{
+    memset(&f->more, 0, sizeof f->more);
+    f->more.failed_index = UINT64_MAX;
+}
+
+/* NULL: it could not be; that was said. */
+static inline struct future *create(struct qp_checker *c, const struct qp_event *e)
 {
     struct future *f;
+    enum op op;
     if (!new_number(c, &c->future_table, e->future, e) || !(f = stock_take(c, &c->futures)))
-        return;
+        return NULL;
+    op = op_of(c, e->op);
+    memset(&f->op, 0, offsetof(struct future, more) - offsetof(struct future, op));
     f->id = e->future;
-    f->op = (uint8_t)op_of(c, e->op);
-    f->failed_index = UINT64_MAX;
-    f->object = f->op >= OP_SEND ? table_find(&c->object_table, e->object) : NULL;
-    if (f->object)
-        f->object->references++;
-    else if (f->op >= OP_SEND)
-        report(c, QP_RULE_TRACE_OBJECT_1, NULL, e, NULL, NULL);
-    if (!table_add(&c->future_table, f->id, f))
-        c->full = true;
+    f->op = (uint8_t)op;
+    f->compound = op >= OP_TIMEOUT && op <= OP_JOIN_ALL;
+    f->object = NULL;
+    f->family = op >= OP_SEND ? family_of_leaf(c, f, e) : &families[op];
+    f->since.seq = 0;
+    if (f->family->has_more)
+        begin_more(f);
+    if (UNLIKELY(!table_add(&c->future_table, f)))
+        be_full(c);
+    return f;
+}
+
+void on_future_created(struct qp_checker *c, const struct qp_event *e)
+{
+    create(c, e);
 }
 
 /* The future of the event; NULL, and a violation, when there is none or it is over. */
@@ -281,166 +356,245 @@ void on_promise(struct qp_checker *c, const struct qp_event *e)
     }
 }
 
+/* The tasks that a durable one spawned have ended: nothing may be left to be done. */
+void on_promise_settled(struct qp_checker *c, const struct qp_event *e)
+{
+    if (e->fields[0])
+        report(c, QP_RULE_CONTRACT_DURABLE_1, NULL, e, NULL, NULL);
+}
+
 /* ---- frames ---- */
 
-static bool push_frame(struct qp_checker *c, struct future *f, bool dropping)
+static bool more_frames(struct qp_checker *c)
 {
-    if (c->depth == c->frames_room) {
-        size_t room = c->frames_room ? c->frames_room * 2 : 32;
-        struct frame *frames = realloc(c->frames, room * sizeof *frames);
-        if (!frames) {
-            c->full = true;
-            return false;
-        }
-        c->frames = frames;
-        c->frames_room = room;
+    size_t room = c->frames_room ? c->frames_room * 2 : 32;
+    struct future **frames = realloc(c->frames, room * sizeof(struct future *));
+    if (!frames) {
+        be_full(c);
+        return false;
     }
-    c->frames[c->depth++] = (struct frame){f, dropping};
+    c->frames = frames;
+    c->frames_room = room;
     return true;
 }
 
-/* Leaves the innermost frame, which must be this one. */
-static struct future *pop_frame(struct qp_checker *c, const struct qp_event *e, bool dropping)
+static void push_frame(struct qp_checker *c, struct future *f)
 {
-    const struct frame *frame = c->depth ? &c->frames[c->depth - 1] : NULL;
-    if (!frame || frame->future->id != e->future || frame->dropping != dropping) {
+    if (UNLIKELY(c->depth == c->frames_room) && !more_frames(c))
+        return;
+    c->frames[c->depth++] = c->innermost;
+    c->innermost = f;
+}
+
+/* Leaves the innermost frame, which must be this one. */
+static inline struct future *pop_frame(struct qp_checker *c, const struct qp_event *e, bool dropping)
+{
+    struct future *f = c->innermost;
+    if (UNLIKELY(!f || f->id != e->future || f->dropping != dropping)) {
         report(c, QP_RULE_TRACE_NEST_1, NULL, e, NULL, NULL);
         return NULL;
     }
-    c->depth--;
-    return frame->future;
+    c->innermost = c->frames[--c->depth];
+    f->polling = f->dropping = false;
+    return f;
 }
 
 /* The polls under way were left by a panic, or by the end of the run. */
-void leave_frames(struct qp_checker *c)
+void leave_frames_behind(struct qp_checker *c)
 {
-    while (c->depth) {
-        struct future *f = c->frames[--c->depth].future;
-        f->polling = f->dropping = false;
+    while (c->innermost) {
+        c->innermost->polling = c->innermost->dropping = false;
+        c->innermost = c->frames[--c->depth];
     }
-}
-
-struct future *under_way(const struct qp_checker *c, const struct object *object)
-{
-    struct future *f = top(c);
-    return f && f->object == object && f->polling && !c->frames[c->depth - 1].dropping ? f : NULL;
 }
 
 /* ---- polls ---- */
 
-/* Puts it below what polls it, unless it is there. */
-static void adopt(struct future *parent, struct future *f)
+/* It is polled by another one, and is put below that, unless it is there. False: this cannot be. */
+static bool begin_inside(struct qp_checker *c, struct future *parent, struct future *f, const struct qp_event *e)
 {
-    if (f->parent == parent || is_inside(parent, f))
+    if (c->depth == MOST_DEPTH || parent->dropping) {
+        report(c, QP_RULE_TRACE_NEST_1, NULL, e, NULL, NULL);
+        return false;
+    }
+    if (parent->compound) {
+        if (f->parent == parent)
+            compound_child_polled(c, parent, f, e);
+    } else if (f->parent != parent && !is_inside(parent, f)) {
+        unlink_child(f);
+        add_child(parent, f);
+    }
+    return true;
+}
+
+/* False: this cannot be. */
+static inline bool begin(struct qp_checker *c, struct future *f, const struct qp_event *e)
+{
+    if (UNLIKELY(f->polling || f->dropping)) {
+        report(c, QP_RULE_TRACE_NEST_1, NULL, e, NULL, NULL);
+        return false;
+    }
+    if (c->innermost) {
+        if (!begin_inside(c, c->innermost, f, e))
+            return false;
+    } else if (f->parent) {
+        unlink_child(f);
+    }
+    if (f->task != e->task) {
+        if (f->task)
+            leave_task(c, f);
+        f->task = e->task;
+    }
+    f->hold = f->joined = 0;
+    f->poll_ns = e->time_ns;
+    if (f->compound)
+        compound_begin(f);
+    return true;
+}
+
+static inline void polled(struct qp_checker *c, struct future *f, const struct qp_event *e)
+{
+    if (UNLIKELY(!begin(c, f, e)))
         return;
-    unlink_child(f);
-    add_child(parent, f);
+    f->polling = true;
+    push_frame(c, f);
 }
 
 void on_future_polled(struct qp_checker *c, const struct qp_event *e)
 {
-    struct future *f = future_of(c, e->future, e), *parent = top(c);
-    if (!f)
-        return;
-    if (f->polling || f->dropping || c->depth == MOST_DEPTH || (parent && c->frames[c->depth - 1].dropping)) {
-        report(c, QP_RULE_TRACE_NEST_1, NULL, e, NULL, NULL);
-        return;
-    }
-    if (parent && !(is_compound(parent) && f->parent != parent))
-        adopt(parent, f);
-    else if (!parent)
-        unlink_child(f);
-    if (f->task != e->task) {
-        leave_task(c, f);
-        f->task = e->task;
-    }
-    if (parent && is_compound(parent) && f->parent == parent)
-        compound_child_polled(c, parent, f, e);
-    f->polling = true;
-    f->hold = f->joined = 0;
-    f->poll_ns = e->time_ns;
-    if (is_compound(f))
-        compound_begin(f);
-    push_frame(c, f, false);
+    struct future *f = future_of(c, e->future, e);
+    if (f)
+        polled(c, f, e);
 }
 
-static void answer(struct qp_checker *c, struct future *f, const struct qp_event *e, uint64_t status)
+static void answer_of_object(struct qp_checker *c, struct future *f, const struct qp_event *e, uint64_t status)
 {
-    if (is_compound(f))
-        compound_answer(c, f, e, status);
-    else if (f->op == OP_JOIN)
-        join_answer(c, f, e, status);
-    else if (f->op == OP_YIELD)
-        yield_answer(c, f, e, status);
-    else if (f->op == OP_SLEEP)
-        sleep_answer(c, f, e, status);
-    else if (f->object && !f->object->spoilt)
-        leaf_answer(c, f, e, status);
+    if (f->object->spoilt)
+        return;
+    if (f->hold && status != QP_OK && f->family->kinds)
+        report(c, QP_RULE_HOLD_PLACE_1, f->object, e, &f->since, NULL);
+    else
+        f->family->answer(c, f, e, status);
 }
 
-/* Who waits for it now, now that it is pending. */
-static void is_pending(struct qp_checker *c, struct future *f)
+static inline void answer(struct qp_checker *c, struct future *f, const struct qp_event *e, uint64_t status)
 {
-    struct future *parent = top(c);
-    struct task *task = c->running;
-    if (parent && !is_compound(parent))
-        parent->awaited = f;
-    else if (!parent && task && task->id == f->task)
-        task->last_root = f;
+    if (f->object)
+        answer_of_object(c, f, e, status);
+    else
+        f->family->answer(c, f, e, status);
+}
+
+static inline void pending(struct qp_checker *c, struct future *f, const struct qp_event *e)
+{
+    struct future *parent = c->innermost;
+    if (!f->polled)
+        keep(&f->since, e);
+    answer(c, f, e, QP_PENDING);
+    f->polled = true;
+    if (parent) {
+        if (!parent->compound)
+            parent->awaited = f;
+    } else if (c->running && c->running->id == f->task) {
+        c->running->last_root = f;
+    }
 }
 
 void on_future_pending(struct qp_checker *c, const struct qp_event *e)
 {
     struct future *f = pop_frame(c, e, false);
-    if (!f)
-        return;
-    f->polling = false;
-    if (!f->polled)
-        keep(&f->since, e);
-    answer(c, f, e, QP_PENDING);
-    f->polled = true;
-    is_pending(c, f);
+    if (f)
+        pending(c, f, e);
+}
+
+static inline void ready(struct qp_checker *c, struct future *f, const struct qp_event *e)
+{
+    struct future *parent = c->innermost;
+    uint64_t status = e->fields[0];
+    if (UNLIKELY(status == QP_PENDING))
+        report(c, QP_RULE_TRACE_KIND_1, NULL, e, NULL, NULL);
+    answer(c, f, e, status);
+    if (f->op == OP_ASYNC)
+        check_released(c, &f->more.scope, e);
+    if (parent) {
+        if (parent->compound && f->parent == parent)
+            compound_child_ready(parent, f, status);
+    } else if (c->running && c->running->id == f->task) {
+        c->running->last_root = NULL;
+    }
+    forget_future(c, f);
 }
 
 void on_future_ready(struct qp_checker *c, const struct qp_event *e)
 {
-    struct future *f = pop_frame(c, e, false), *parent = top(c);
-    if (!f)
+    struct future *f = pop_frame(c, e, false);
+    if (f)
+        ready(c, f, e);
+}
+
+/* ---- several in one: see enum qp_event_run ---- */
+
+/* The next event of them has the next number. */
+static inline const struct qp_event *then(struct qp_checker *c, struct qp_event *e, enum qp_event_kind kind)
+{
+    e->kind = kind;
+    e->seq = ++c->seq;
+    return e;
+}
+
+static inline struct future *created_first(struct qp_checker *c, struct qp_event *e)
+{
+    struct future *f;
+    e->kind = QP_EVENT_FUTURE_CREATED;
+    f = create(c, e);
+    then(c, e, QP_EVENT_FUTURE_POLLED);
+    return f;
+}
+
+static inline struct future *polled_first(struct qp_checker *c, struct qp_event *e)
+{
+    e->kind = QP_EVENT_FUTURE_POLLED;
+    return future_of(c, e->future, e);
+}
+
+void on_future_run(struct qp_checker *c, struct qp_event *e)
+{
+    int run = (int)e->kind;
+    struct future *f = run <= QP_RUN_BEGUN_READY ? created_first(c, e) : polled_first(c, e);
+    if (UNLIKELY(!f))
         return;
-    f->polling = false;
-    if (e->fields[0] == QP_PENDING)
-        report(c, QP_RULE_TRACE_KIND_1, NULL, e, NULL, NULL);
-    answer(c, f, e, e->fields[0]);
-    if (f->op == OP_ASYNC)
-        check_released(c, &f->scope, e);
-    if (parent && is_compound(parent) && f->parent == parent)
-        compound_child_ready(parent, f, e->fields[0]);
-    if (!parent && c->running && c->running->id == f->task)
-        c->running->last_root = NULL;
-    forget_future(c, f);
+    if (run == QP_RUN_BEGUN)
+        polled(c, f, e);
+    else if (UNLIKELY(!begin(c, f, e)))
+        return;
+    else if (run == QP_RUN_BEGUN_PENDING || run == QP_RUN_POLLED_PENDING)
+        pending(c, f, then(c, e, QP_EVENT_FUTURE_PENDING));
+    else
+        ready(c, f, then(c, e, QP_EVENT_FUTURE_READY));
 }
 
 /* ---- drops ---- */
 
 void on_future_dropping(struct qp_checker *c, const struct qp_event *e)
 {
-    struct future *f = future_of(c, e->future, e), *parent = top(c);
+    struct future *f = future_of(c, e->future, e), *parent = c->innermost;
     if (!f)
         return;
     if (f->polling || f->dropping || c->depth == MOST_DEPTH) {
         report(c, QP_RULE_TRACE_NEST_1, NULL, e, NULL, NULL);
         return;
     }
-    if (parent && is_compound(parent) && f->parent == parent)
+    if (parent && parent->compound && f->parent == parent)
         compound_child_dropping(c, parent, f, e);
     f->dropping = true;
     f->won = f->told = false;
-    if (!is_compound(f) && f->object && !f->object->spoilt) {
-        leaf_cancelled(c, f, e);
+    if (f->object && !f->object->spoilt) {
+        if (f->family->cancelled)
+            f->family->cancelled(c, f);
         keep(&f->object->cancelled, e);
     }
     make_unable(c, f);
-    push_frame(c, f, true);
+    push_frame(c, f);
 }
 
 static void check_value_dropped(struct qp_checker *c, const struct future *f, const struct qp_event *e)
@@ -461,14 +615,13 @@ void on_future_dropped(struct qp_checker *c, const struct qp_event *e)
     struct future *f = pop_frame(c, e, true);
     if (!f)
         return;
-    f->dropping = false;
-    if (is_compound(f))
+    if (f->compound)
         compound_dropped(c, f, e);
     check_value_dropped(c, f, e);
     check_detached(c, f, e);
     if (f->op == OP_ASYNC && f->awaited)
         report(c, QP_RULE_RUN_DROP_1, NULL, e, &f->awaited->since, NULL);
     if (f->op == OP_ASYNC)
-        check_released(c, &f->scope, e);
+        check_released(c, &f->more.scope, e);
     forget_future(c, f);
 }

@@ -9,7 +9,7 @@
 
 static void expect_hold(struct qp_checker *c, uint64_t style)
 {
-    c->expected = QP_EVENT_HOLD_ACQUIRED;
+    expect(c, QP_EVENT_HOLD_ACQUIRED);
     c->call_count = 1;
     c->call_style = style;
 }

@@ -11,32 +11,103 @@
 
 #include "traces/checker.h"
 #include "traces/pool.h"
+#include <string.h>
+
+#define LIKELY(condition) __builtin_expect(!!(condition), 1)
+#define UNLIKELY(condition) __builtin_expect(!!(condition), 0)
 
 /* ---- memory and numbers ---- */
 
-struct table {
+struct qp_checker;
+
+/* Things by number, whatever the numbers are: for what a table has no place for. */
+struct hash {
     uint64_t *ids;
     void **items;
     unsigned shift; /* 64 - log2 of its size */
     size_t size, count;
-    uint64_t last; /* the highest number given */
 };
 
-struct stock { /* of pieces of one size */
-    size_t size;
-    void *free;
-    size_t live;
+void *hash_find(const struct hash *hash, uint64_t id);
+bool hash_add(struct hash *hash, uint64_t id, void *item);
+void hash_remove(struct hash *hash, uint64_t id);
+void hash_free(struct hash *hash);
+
+/* What the things in a table begin with. */
+struct item {
+    uint64_t id;
 };
 
-struct qp_checker;
+/* The live things of a kind. Of those whose numbers share a place the newest has it, and the others are `older`. */
+struct table {
+    struct item **places; /* NULL where there is none */
+    size_t mask;          /* their number - 1 */
+    size_t count;         /* of things */
+    uint64_t last;        /* the highest number given */
+    struct hash older;
+};
 
-void *table_find(const struct table *table, uint64_t id);
-bool table_add(struct table *table, uint64_t id, void *item);
-void table_remove(struct table *table, uint64_t id);
+bool table_init(struct table *table);
 void table_clear(struct table *table);
 void table_free(struct table *table);
-void *stock_take(struct qp_checker *c, struct stock *stock);
-void stock_give_back(struct stock *stock, void *item);
+bool table_add_beside(struct table *table, void *thing);
+
+/* One thing after the other, in no order, from *at = 0 on; NULL past the last. */
+void *table_next(const struct table *table, size_t *at);
+
+static inline void *table_find(const struct table *table, uint64_t id)
+{
+    struct item *item = table->places[id & table->mask];
+    if (LIKELY(item && item->id == id))
+        return item;
+    return UNLIKELY(table->older.count) ? hash_find(&table->older, id) : NULL;
+}
+
+/* False: there is no memory. */
+static inline bool table_add(struct table *table, void *thing)
+{
+    struct item *item = thing, **place = &table->places[item->id & table->mask];
+    if (UNLIKELY(*place != NULL))
+        return table_add_beside(table, thing);
+    *place = item;
+    table->count++;
+    return true;
+}
+
+static inline void table_remove(struct table *table, const void *thing)
+{
+    const struct item *item = thing;
+    struct item **place = &table->places[item->id & table->mask];
+    if (LIKELY(*place == item))
+        *place = NULL;
+    else
+        hash_remove(&table->older, item->id);
+    table->count--;
+}
+
+/* Pieces of memory of one size. What is taken has whatever was there before in it. */
+struct stock {
+    size_t size;
+    void *free; /* each begins with where the next is */
+};
+
+void *stock_carve(struct qp_checker *c, const struct stock *stock);
+
+/* NULL: there is no memory, and the checker is full. */
+static inline void *stock_take(struct qp_checker *c, struct stock *stock)
+{
+    void *piece = stock->free;
+    if (UNLIKELY(!piece))
+        return stock_carve(c, stock);
+    memcpy(&stock->free, piece, sizeof stock->free);
+    return piece;
+}
+
+static inline void stock_give_back(struct stock *stock, void *piece)
+{
+    memcpy(piece, &stock->free, sizeof stock->free);
+    stock->free = piece;
+}
 
 /* ---- what there is ---- */
 
@@ -69,7 +140,8 @@ enum op {
     OP_TRY_READ,
     OP_TRY_WRITE,
     OP_TRY_ACQUIRE,
-    OP_AVAILABLE
+    OP_AVAILABLE,
+    OPS
 };
 
 enum kind { KIND_OTHER, CHANNEL, UNBOUNDED, ONESHOT, MUTEX, RWLOCK, SEMAPHORE, BARRIER };
@@ -89,15 +161,15 @@ struct scope {
 };
 
 struct owned {
-    enum { OWNED_HOLD, OWNED_END, OWNED_DEFERRED } what;
-    struct owned *prev, *next;
-    struct scope *scope; /* NULL: nobody's */
     uint64_t id;
+    enum { OWNED_HOLD, OWNED_END, OWNED_DEFERRED } what;
+    bool used, forgotten;
+    struct owned *prev, *next;
+    struct scope *scope;   /* NULL: nobody's */
     uint64_t task;         /* whose it is; 0: nobody's */
     struct object *object; /* NULL: of none */
     struct owned *prev_of_object, *next_of_object;
     uint64_t count, style; /* of a hold; for an end, style: it sends */
-    bool used, forgotten;
     struct qp_event since;
 };
 
@@ -132,7 +204,7 @@ enum stage { NEW, WAITING, GRANTED, REFUSED };
 /* The participants of a barrier's generation. */
 struct generation {
     struct generation *prev, *next; /* of all there are */
-    struct table told;              /* slots, each + 1, of those who crossed */
+    struct hash told;               /* slots, each + 1, of those who crossed */
     uint64_t members;               /* futures that point here */
     bool is_current, withdrawals;
 };
@@ -142,34 +214,52 @@ struct queue {
     size_t count;
 };
 
+/* What an operation's future may answer, status QP_PENDING: it waits; and what follows when it is cancelled. */
+struct family {
+    void (*answer)(struct qp_checker *c, struct future *f, const struct qp_event *e, uint64_t status);
+    void (*cancelled)(struct qp_checker *c, struct future *f); /* NULL: nothing */
+    unsigned kinds;                                            /* bits: of the objects that it may be of; 0: of none */
+    bool has_more;
+};
+
 struct future {
     uint64_t id;
+    const struct family *family;
+    struct object *object;
+    /* From here on all is 0 at first. */
     uint8_t op, stage;
     bool polled, polling, dropping, asked, able, checked;
-    bool won, told, child_dropped; /* a compound's: in this pass */
-    uint64_t task;                 /* who polled it last; 0: nobody that is a task */
-    struct object *object;
-    struct future *parent, *first_child, *last_child, *prev_sibling, *next_sibling;
-    struct future *cursor;  /* the child that is to be polled next */
-    struct future *awaited; /* an async function's: what it waits for */
-    uint64_t index, arms, children_polled;
-    uint64_t won_index, won_status, failed_index, failed_status;
-    struct queue *queue;
-    struct future *prev_waiting, *next_waiting;
-    struct future *prev_able, *next_able;
+    bool won, told, child_dropped; /* a compound's: in this pass; told: also a join's */
+    bool value_over;               /* its value was returned or dropped */
+    bool compound;
     enum qp_rule_id able_rule;
-    int64_t duration_ns, poll_ns, deadline_min_ns;
-    struct timed timed; /* its deadline is the latest that it may be */
-    uint64_t wanted, got, slot, crossed;
-    uint64_t promise, digest; /* of a contract: promise + 1, 0: none was made; of the state before */
-    struct generation *generation;
-    struct task *target;
-    uint64_t target_id, joined; /* of a join; the value that came out in this poll, 0: none */
+    uint64_t task; /* who polled it last; 0: nobody that is a task */
+    struct future *parent, *first_child, *last_child;
+    struct future *awaited; /* an async function's: what it waits for */
+    struct queue *queue;
+    struct task *target; /* of a join */
     struct value *value;
-    bool value_over;           /* its value was returned or dropped */
-    uint64_t hold, hold_count; /* what it acquired in this poll */
-    struct scope scope;
-    struct qp_event since; /* its first pending poll */
+    uint64_t joined, hold; /* the value that came out in this poll, and what it acquired; 0: none */
+    uint64_t got;          /* permits gathered */
+    uint64_t wanted, target_id;
+    int64_t duration_ns;
+    uint64_t index;         /* among its parent's */
+    uint64_t arms, promise; /* of a contract: promise + 1, 0: none was made */
+    /* And from here on where it has more: 0, or NULL. */
+    struct {
+        struct timed timed; /* its deadline is the latest that it may be */
+        struct generation *generation;
+        uint64_t slot, crossed; /* of a barrier */
+        struct scope scope;
+        struct future *cursor; /* the child that is to be polled next */
+        uint64_t children_polled, failed_index, failed_status;
+        int64_t deadline_min_ns;
+    } more;
+    /* These are set before they are read. */
+    struct future *prev_sibling, *next_sibling, *prev_waiting, *next_waiting, *prev_able, *next_able;
+    int64_t poll_ns;
+    uint64_t won_index, won_status, hold_count, digest; /* digest: of the state before */
+    struct qp_event since;                              /* its first pending poll; seq 0: it has had none */
 };
 
 struct task {
@@ -201,7 +291,7 @@ struct task {
 struct object {
     uint64_t id, capacity;
     enum kind kind;
-    bool spoilt, closed, used, full, promised, writer, has_sender, has_receiver;
+    bool spoilt, destroyed, closed, used, promised, writer, has_sender, has_receiver;
     uint64_t senders, receivers, reserved, buffered, readers, available;
     uint64_t references; /* futures that point here */
     struct queue waiting, receiving;
@@ -215,45 +305,47 @@ struct object {
     char name[32];
 };
 
-struct frame {
-    struct future *future;
-    bool dropping;
-};
+/* What keeps the next event from being judged as usual: nothing is judged any more, or a certain kind must come. */
+enum { ALERT_DEAF = 1, ALERT_EXPECTING = 2 };
 
 struct qp_checker {
+    unsigned alert;              /* bits */
+    enum qp_event_kind expected; /* while ALERT_EXPECTING */
+    uint64_t seq;
+    int64_t now_ns, brief_ns; /* the time of events in brief */
+    struct task *running;
+    struct future *innermost; /* of the polls and drops under way; NULL: there is none */
+    struct future **frames;   /* those that it is inside of, outermost first, after a NULL */
+    size_t depth, frames_room;
+    struct table future_table, task_table, object_table, value_table, hold_table, end_table, deferred_table;
+    struct stock futures, tasks, objects, values, owneds, generations;
     struct qp_budget budget;
     struct qp_pool pool;
-    struct stock futures, tasks, objects, values, owneds, generations;
-    struct table future_table, task_table, object_table, value_table, hold_table, end_table, deferred_table;
-    struct frame *frames; /* polls and drops under way */
-    size_t depth, frames_room;
     struct timed **heap;
     size_t heap_count, heap_room;
     uint64_t *ready; /* tasks, as in the scheduler's ready queue */
     size_t ready_first, ready_end, ready_room;
-    struct task *first_task, *last_task, *running, *first_aborted;
+    struct task *first_task, *last_task, *first_aborted;
     size_t alive; /* tasks that have not ended */
     struct future *first_able;
     struct generation *first_generation;
     struct object *call_object; /* of the call that was just answered, and what must follow it */
-    int expected;               /* the kind of event that must come next; -1: any */
-    uint64_t call_count, call_style, call_hold;
+    uint64_t call_count, call_style;
     struct value *call_value;
-    uint64_t seq, steps, choice_index, deferred_depth, work_queued, work_due, fair;
+    uint64_t steps, choice_index, deferred_depth, work_queued, work_due, fair;
     uint64_t last_choice_seq;
     uint64_t fault_seq; /* of the last event that injected something into the clock's way; 0: none */
-    bool choice_made, spurious, disordered;
+    bool spurious, disordered, full, closing, aborted_run, deadlocked;
     bool no_memory; /* an allocation failed, by what was injected: whatever waits may answer so and give up what is
                        inside */
-    int64_t now_ns;
-    int64_t brief_ns; /* the time of events in brief */
-    bool deaf, full, closing, aborted_run, deadlocked, main_panicked;
     uint64_t last_dropped_task; /* at shutdown */
     enum qp_status outcome;
     struct qp_event deadlock_event;
     char deadlock[QP_VIOLATION_STATE];
+    uint64_t run; /* how many there were */
     struct {
         const char *name;
+        uint64_t run; /* the last in which the name was seen to be this operation's */
         enum op op;
     } ops[64];
     struct qp_event_batch batch; /* and what it has room for */
@@ -261,6 +353,41 @@ struct qp_checker {
     size_t violation_count;
     struct qp_violation violations[QP_VIOLATIONS_KEPT];
 };
+
+/* Nothing is judged any more; a report says why, or `full`. */
+static inline void be_deaf(struct qp_checker *c)
+{
+    c->alert |= ALERT_DEAF;
+}
+
+static inline bool is_deaf(const struct qp_checker *c)
+{
+    return (c->alert & ALERT_DEAF) != 0;
+}
+
+static inline void be_full(struct qp_checker *c)
+{
+    c->full = true;
+    be_deaf(c);
+}
+
+/* The next event must be of that kind. */
+static inline void expect(struct qp_checker *c, enum qp_event_kind kind)
+{
+    c->alert |= ALERT_EXPECTING;
+    c->expected = kind;
+}
+
+/* Whether it is one of that kind that must come; and that it came. */
+static inline bool is_expected(const struct qp_checker *c, enum qp_event_kind kind)
+{
+    return (c->alert & ALERT_EXPECTING) && c->expected == kind;
+}
+
+static inline void it_came(struct qp_checker *c)
+{
+    c->alert &= ~(unsigned)ALERT_EXPECTING;
+}
 
 /* ---- saying so ---- */
 
@@ -288,13 +415,12 @@ static inline void keep(struct qp_event *copy, const struct qp_event *event)
 
 enum op op_of(struct qp_checker *c, const char *name);
 
-static inline struct future *top(const struct qp_checker *c)
-{
-    return c->depth ? c->frames[c->depth - 1].future : NULL;
-}
-
 /* The future that is being polled just now, innermost, if it does `op` on this object. */
-struct future *under_way(const struct qp_checker *c, const struct object *object);
+static inline struct future *under_way(const struct qp_checker *c, const struct object *object)
+{
+    struct future *f = c->innermost;
+    return f && f->object == object && f->polling ? f : NULL;
+}
 
 /* waits */
 void queue_push(struct queue *queue, struct future *future);
@@ -315,18 +441,25 @@ void on_future_dropping(struct qp_checker *c, const struct qp_event *e);
 void on_future_dropped(struct qp_checker *c, const struct qp_event *e);
 void on_race_won(struct qp_checker *c, const struct qp_event *e);
 void on_promise(struct qp_checker *c, const struct qp_event *e);
-void leave_frames(struct qp_checker *c);
+void on_promise_settled(struct qp_checker *c, const struct qp_event *e);
+void on_future_run(struct qp_checker *c, struct qp_event *e); /* see enum qp_event_run */
+
+/* The polls under way were left by a panic, or by the end of the run. */
+void leave_frames_behind(struct qp_checker *c);
+
+static inline void leave_frames(struct qp_checker *c)
+{
+    if (UNLIKELY(c->innermost != NULL))
+        leave_frames_behind(c);
+}
 
 /* what each future may answer; status QP_PENDING: it waits */
-void leaf_answer(struct qp_checker *c, struct future *f, const struct qp_event *e, uint64_t status);
-void leaf_cancelled(struct qp_checker *c, struct future *f, const struct qp_event *e);
 void compound_begin(struct future *f);
 void compound_child_polled(struct qp_checker *c, struct future *f, struct future *child, const struct qp_event *e);
 void compound_child_ready(struct future *f, const struct future *child, uint64_t status);
 void compound_child_dropping(struct qp_checker *c, struct future *f, struct future *child, const struct qp_event *e);
 void compound_answer(struct qp_checker *c, struct future *f, const struct qp_event *e, uint64_t status);
 void compound_dropped(struct qp_checker *c, struct future *f, const struct qp_event *e);
-bool is_compound(const struct future *f);
 void unlink_child(struct future *child);
 
 /* objects */
@@ -336,8 +469,10 @@ void on_end(struct qp_checker *c, const struct qp_event *e);
 struct object *object_of(struct qp_checker *c, const struct qp_event *e);
 void object_unreferenced(struct qp_checker *c, struct object *o);
 
-void channel_answer(struct qp_checker *c, struct future *f, const struct qp_event *e, uint64_t status);
-void channel_cancelled(struct qp_checker *c, struct future *f, const struct qp_event *e);
+void send_answer(struct qp_checker *c, struct future *f, const struct qp_event *e, uint64_t status);
+void send_cancelled(struct qp_checker *c, struct future *f);
+void recv_answer(struct qp_checker *c, struct future *f, const struct qp_event *e, uint64_t status);
+void recv_cancelled(struct qp_checker *c, struct future *f);
 void channel_called(struct qp_checker *c, struct object *o, enum op op, const struct qp_event *e);
 void channel_closed(struct qp_checker *c, struct object *o, const struct qp_event *e);
 void channel_end_dropped(struct qp_checker *c, struct object *o, bool sending, const struct qp_event *e);
@@ -345,7 +480,7 @@ void channel_permit_over(struct qp_checker *c, struct object *o, const struct ow
 void channel_received(struct qp_checker *c, struct object *o, struct value *v, const struct qp_event *e);
 
 void oneshot_answer(struct qp_checker *c, struct future *f, const struct qp_event *e, uint64_t status);
-void oneshot_cancelled(struct qp_checker *c, struct future *f, const struct qp_event *e);
+void oneshot_cancelled(struct qp_checker *c, struct future *f);
 void oneshot_called(struct qp_checker *c, struct object *o, const struct qp_event *e);
 void oneshot_end_dropped(struct qp_checker *c, struct object *o, bool sending, const struct qp_event *e);
 
@@ -399,11 +534,30 @@ void users_code_runs(struct qp_checker *c, const struct qp_event *e);
 void check_released(struct qp_checker *c, struct scope *scope, const struct qp_event *e);
 
 /* The next number of its kind; false: the event is a violation of its own. */
-bool new_number(struct qp_checker *c, struct table *table, uint64_t id, const struct qp_event *e);
+static inline bool new_number(struct qp_checker *c, struct table *table, uint64_t id, const struct qp_event *e)
+{
+    if (LIKELY(id == table->last + 1)) {
+        table->last = id;
+        return true;
+    }
+    report(c, QP_RULE_TRACE_NUMBER_1, NULL, e, NULL, NULL);
+    return false;
+}
 
 /* tasks and time */
 struct task *task_of(struct qp_checker *c, uint64_t id, const struct qp_event *e);
-void on_task(struct qp_checker *c, const struct qp_event *e);
+void on_task_spawned(struct qp_checker *c, const struct qp_event *e);
+void on_task_polled(struct qp_checker *c, const struct qp_event *e);
+void on_task_suspended(struct qp_checker *c, const struct qp_event *e);
+void on_task_woken(struct qp_checker *c, const struct qp_event *e);
+void on_task_aborted(struct qp_checker *c, const struct qp_event *e);
+void on_task_detached(struct qp_checker *c, const struct qp_event *e);
+void on_task_joined(struct qp_checker *c, const struct qp_event *e);
+void on_task_result(struct qp_checker *c, const struct qp_event *e);
+void on_task_asked(struct qp_checker *c, const struct qp_event *e);
+void on_task_unwinding(struct qp_checker *c, const struct qp_event *e);
+void on_task_renamed(struct qp_checker *c, const struct qp_event *e);
+void on_task_ended(struct qp_checker *c, const struct qp_event *e);
 void on_blocking(struct qp_checker *c, const struct qp_event *e);
 void on_choice(struct qp_checker *c, const struct qp_event *e);
 void on_fault(struct qp_checker *c, const struct qp_event *e);

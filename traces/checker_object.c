@@ -29,14 +29,17 @@ static void created(struct qp_checker *c, const struct qp_event *e)
     struct object *o;
     if (!new_number(c, &c->object_table, e->object, e) || !(o = stock_take(c, &c->objects)))
         return;
+    memset(o, 0, offsetof(struct object, made));
     o->id = e->object;
     o->kind = kind_of(e->text);
     o->capacity = e->fields[0];
     o->available = o->kind == SEMAPHORE ? o->capacity : 0;
     o->has_sender = o->has_receiver = true;
+    o->closed_by.seq = o->cancelled.seq = 0;
+    o->name[0] = '\0';
     keep(&o->made, e);
-    if (!table_add(&c->object_table, o->id, o))
-        c->full = true;
+    if (!table_add(&c->object_table, o))
+        be_full(c);
 }
 
 struct object *object_of(struct qp_checker *c, const struct qp_event *e)
@@ -91,15 +94,16 @@ static void destroyed(struct qp_checker *c, const struct qp_event *e)
         c->call_object = NULL;
     objects_owned_are_nobodys(o);
     barrier_gone(c, o);
-    table_remove(&c->object_table, o->id);
-    object_unreferenced(c, o);
+    table_remove(&c->object_table, o);
+    o->destroyed = true;
+    if (!o->references)
+        object_unreferenced(c, o);
 }
 
-/* Its memory goes when nothing points to it any more. */
+/* It has ended, and nothing points to it any more. */
 void object_unreferenced(struct qp_checker *c, struct object *o)
 {
-    if (!o->references && !table_find(&c->object_table, o->id))
-        stock_give_back(&c->objects, o);
+    stock_give_back(&c->objects, o);
 }
 
 void on_object(struct qp_checker *c, const struct qp_event *e)
@@ -214,7 +218,7 @@ void on_called(struct qp_checker *c, const struct qp_event *e)
         used_permit(c, e);
         return;
     }
-    c->expected = -1;
+    it_came(c);
     o = object_of(c, e);
     if (!o || o->kind == KIND_OTHER)
         return;
@@ -225,69 +229,4 @@ void on_called(struct qp_checker *c, const struct qp_event *e)
         called(c, o, op, e);
     if (o->spoilt)
         c->call_value = NULL;
-}
-
-void leaf_answer(struct qp_checker *c, struct future *f, const struct qp_event *e, uint64_t status)
-{
-    if (!fits(f->object->kind, (enum op)f->op)) {
-        if (f->object->kind != KIND_OTHER)
-            report(c, QP_RULE_TRACE_OBJECT_1, NULL, e, &f->object->made, NULL);
-        return;
-    }
-    if (status != QP_OK && f->hold) {
-        report(c, QP_RULE_HOLD_PLACE_1, f->object, e, &f->since, NULL);
-        return;
-    }
-    switch (f->object->kind) {
-    case CHANNEL:
-    case UNBOUNDED:
-        channel_answer(c, f, e, status);
-        break;
-    case ONESHOT:
-        oneshot_answer(c, f, e, status);
-        break;
-    case MUTEX:
-        mutex_answer(c, f, e, status);
-        break;
-    case RWLOCK:
-        rwlock_answer(c, f, e, status);
-        break;
-    case SEMAPHORE:
-        semaphore_answer(c, f, e, status);
-        break;
-    case BARRIER:
-        barrier_answer(c, f, e, status);
-        break;
-    case KIND_OTHER:
-        break;
-    }
-}
-
-void leaf_cancelled(struct qp_checker *c, struct future *f, const struct qp_event *e)
-{
-    if (!fits(f->object->kind, (enum op)f->op))
-        return;
-    switch (f->object->kind) {
-    case CHANNEL:
-    case UNBOUNDED:
-        channel_cancelled(c, f, e);
-        break;
-    case ONESHOT:
-        oneshot_cancelled(c, f, e);
-        break;
-    case MUTEX:
-        mutex_cancelled(c, f);
-        break;
-    case RWLOCK:
-        rwlock_cancelled(c, f);
-        break;
-    case SEMAPHORE:
-        semaphore_cancelled(c, f);
-        break;
-    case BARRIER:
-        barrier_cancelled(c, f);
-        break;
-    case KIND_OTHER:
-        break;
-    }
 }

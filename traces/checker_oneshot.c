@@ -34,7 +34,7 @@ static uint64_t expected_of_recv(const struct future *f)
     return o->first ? QP_OK : QP_CLOSED;
 }
 
-static bool recv_cancelled(const struct object *o)
+static bool recv_was_cancelled(const struct object *o)
 {
     return o->first && o->cancelled.seq > o->first->since.seq;
 }
@@ -42,7 +42,7 @@ static bool recv_cancelled(const struct object *o)
 static enum qp_rule_id rule_of_recv(const struct object *o, uint64_t status, uint64_t expected)
 {
     if (expected == QP_OK)
-        return recv_cancelled(o) ? QP_RULE_ONE_RECV_3 : QP_RULE_ONE_RECV_1;
+        return recv_was_cancelled(o) ? QP_RULE_ONE_RECV_3 : QP_RULE_ONE_RECV_1;
     return expected == QP_CLOSED || status == QP_CLOSED ? QP_RULE_ONE_RECV_2 : QP_RULE_ONE_RECV_1;
 }
 
@@ -53,7 +53,7 @@ void oneshot_answer(struct qp_checker *c, struct future *f, const struct qp_even
     uint64_t expected = expected_of_recv(f);
     if (status != expected) {
         report(c, rule_of_recv(o, status, expected), o, e, o->first ? &o->first->since : &f->since,
-               recv_cancelled(o) ? &o->cancelled : NULL);
+               recv_was_cancelled(o) ? &o->cancelled : NULL);
     } else if (status == QP_PENDING) {
         if (f->joined)
             report(c, QP_RULE_VALUE_PLACE_1, o, e, v ? &v->since : NULL, NULL);
@@ -70,9 +70,8 @@ void oneshot_answer(struct qp_checker *c, struct future *f, const struct qp_even
     }
 }
 
-void oneshot_cancelled(struct qp_checker *c, struct future *f, const struct qp_event *e)
+void oneshot_cancelled(struct qp_checker *c, struct future *f)
 {
-    (void)e;
     leave(c, f);
 }
 

@@ -13,12 +13,11 @@
 static struct scope *running_scope(struct qp_checker *c, const struct qp_event *e)
 {
     struct task *task;
-    for (size_t i = c->depth; i > 0; i--) {
-        const struct frame *frame = &c->frames[i - 1];
-        if (frame->future->op == OP_ASYNC)
-            return frame->dropping ? NULL : &frame->future->scope;
-    }
-    task = table_find(&c->task_table, e->task);
+    struct future *f = c->innermost;
+    for (size_t i = c->depth; f; f = c->frames[--i])
+        if (f->op == OP_ASYNC)
+            return f->dropping ? NULL : &f->more.scope;
+    task = c->running && c->running->id == e->task ? c->running : table_find(&c->task_table, e->task);
     return task && !task->unwinding && !task->ended ? &task->scope : NULL;
 }
 
@@ -61,8 +60,10 @@ static struct owned *own(struct qp_checker *c, struct table *table, uint64_t id,
     if (!owned)
         return NULL;
     owned->id = id;
+    owned->used = owned->forgotten = false;
     owned->task = e->task;
     owned->object = o;
+    owned->prev_of_object = owned->next_of_object = NULL;
     keep(&owned->since, e);
     enter_scope(owned, running_scope(c, e));
     if (o) {
@@ -70,8 +71,8 @@ static struct owned *own(struct qp_checker *c, struct table *table, uint64_t id,
         *(o->last_owned ? &o->last_owned->next_of_object : &o->first_owned) = owned;
         o->last_owned = owned;
     }
-    if (!table_add(table, id, owned))
-        c->full = true;
+    if (UNLIKELY(!table_add(table, owned)))
+        be_full(c);
     return owned;
 }
 
@@ -79,7 +80,7 @@ static void disown(struct qp_checker *c, struct table *table, struct owned *owne
 {
     leave_scope(owned);
     leave_owners_object(owned);
-    table_remove(table, owned->id);
+    table_remove(table, owned);
     stock_give_back(&c->owneds, owned);
 }
 
@@ -99,22 +100,23 @@ void empty_scope(struct scope *scope)
 void users_code_runs(struct qp_checker *c, const struct qp_event *e)
 {
     struct task *task = table_find(&c->task_table, e->task);
+    struct future *f = c->innermost;
     if (task && task->unwinding)
         task->scope.lenient = true;
-    for (size_t i = 0; i < c->depth; i++)
-        if (c->frames[i].dropping)
-            c->frames[i].future->scope.lenient = true;
+    for (size_t i = c->depth; f; f = c->frames[--i])
+        if (f->dropping && f->op == OP_ASYNC)
+            f->more.scope.lenient = true;
 }
 
 /* Whether this scope is being released now, by the library itself. */
 static bool is_released(const struct qp_checker *c, const struct scope *scope, const struct qp_event *e)
 {
-    const struct future *f = top(c);
+    const struct future *f = c->innermost;
     const struct task *task;
     if (c->deferred_depth || scope->lenient)
         return false;
     if (f)
-        return f->dropping && scope == &f->scope;
+        return f->dropping && f->op == OP_ASYNC && scope == &f->more.scope;
     task = table_find(&c->task_table, e->task);
     return task && task->unwinding && scope == &task->scope;
 }
@@ -177,9 +179,9 @@ static uint64_t style_of(enum op op)
 /* Whether it follows from the call before, or belongs to the poll that is under way. */
 static enum qp_rule_id rule_of_acquisition(struct qp_checker *c, const struct object *o, const struct qp_event *e)
 {
-    bool called = c->expected == QP_EVENT_HOLD_ACQUIRED;
+    bool called = is_expected(c, QP_EVENT_HOLD_ACQUIRED);
     struct future *f = under_way(c, o);
-    c->expected = -1;
+    it_came(c);
     if (called) {
         if (o != c->call_object || e->fields[2] != c->call_style)
             return QP_RULE_HOLD_PLACE_1;

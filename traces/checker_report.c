@@ -21,20 +21,24 @@ static void copy_text(char *to, size_t size, const char *from)
 static void add_event(struct qp_violation *violation, const struct qp_event *event)
 {
     size_t i = violation->event_count;
+    struct qp_event *copy;
     if (!event || !event->seq || i == QP_VIOLATION_EVENTS)
         return;
     violation->event_count++;
-    violation->events[i] = *event;
-    violation->events[i].text = NULL;
-    if (event->op) {
-        copy_text(violation->ops[i], sizeof violation->ops[i], event->op);
-        violation->events[i].op = violation->ops[i];
+    copy = &violation->events[i];
+    *copy = *event;
+    copy->text = NULL;
+    if ((unsigned)copy->kind < QP_EVENT_KINDS)
+        qp_event_clear_rest(copy); /* in brief it is not even set */
+    if (copy->op) {
+        copy_text(violation->ops[i], sizeof violation->ops[i], copy->op);
+        copy->op = violation->ops[i];
     }
     if (event->site) {
         copy_text(violation->files[i], sizeof violation->files[i], event->site->file);
         copy_text(violation->exprs[i], sizeof violation->exprs[i], event->site->expr);
         violation->sites[i] = (struct qp_site){violation->files[i], violation->exprs[i], event->site->line};
-        violation->events[i].site = &violation->sites[i];
+        copy->site = &violation->sites[i];
     }
 }
 
@@ -43,7 +47,7 @@ static struct qp_violation *next(struct qp_checker *c, enum qp_rule_id rule)
 {
     struct qp_violation *violation;
     if (is_of_the_trace(rule) || c->violation_count == MOST_VIOLATIONS)
-        c->deaf = true;
+        be_deaf(c);
     if (c->violation_count++ >= QP_VIOLATIONS_KEPT)
         return NULL;
     violation = &c->violations[c->violation_count - 1];
@@ -59,7 +63,7 @@ void report(struct qp_checker *c, enum qp_rule_id rule, struct object *object, c
 {
     struct qp_violation *violation;
     struct qp_print print;
-    if (c->deaf || (object && object->spoilt) || c->aborted_run)
+    if (is_deaf(c) || (object && object->spoilt) || c->aborted_run)
         return;
     violation = next(c, rule);
     if (violation) {

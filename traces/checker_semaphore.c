@@ -117,7 +117,7 @@ static void try_acquire_called(struct qp_checker *c, struct object *o, const str
                o, e, o->waiting.first ? &o->waiting.first->since : NULL, NULL);
     } else if (status == QP_OK) {
         o->available -= count;
-        c->expected = QP_EVENT_HOLD_ACQUIRED;
+        expect(c, QP_EVENT_HOLD_ACQUIRED);
         c->call_count = count;
         c->call_style = STYLE_PERMIT;
     }

@@ -34,7 +34,7 @@ static void ready_push(struct qp_checker *c, uint64_t id)
         size_t room = c->ready_room ? c->ready_room * 2 : 64, i;
         uint64_t *ready = malloc(room * sizeof *ready);
         if (!ready) {
-            c->full = true;
+            be_full(c);
             return;
         }
         for (i = 0; i < c->ready_room; i++)
@@ -51,8 +51,8 @@ static void ready_push(struct qp_checker *c, uint64_t id)
 /* The scheduler takes this task out of the ready queue: it must be the one whose turn it is. */
 static void ready_take(struct qp_checker *c, struct task *task, const struct qp_event *e)
 {
-    size_t mask = c->ready_room - 1, index = c->choice_made ? (size_t)c->choice_index : 0;
-    c->choice_made = false;
+    size_t mask = c->ready_room - 1, index = (size_t)c->choice_index;
+    c->choice_index = 0;
     task->queued = false;
     if (!ready_count(c) || c->disordered)
         return;
@@ -71,7 +71,6 @@ void on_choice(struct qp_checker *c, const struct qp_event *e)
     if (e->fields[2] >= e->fields[1])
         report(c, QP_RULE_RUN_CHOICE_1, NULL, e, NULL, NULL);
     if (e->fields[0] == TASK) {
-        c->choice_made = true;
         c->choice_index = e->fields[2];
     } else if (e->fields[0] == YIELD && c->running) {
         c->running->yielded = c->running->yielded || e->fields[2];
@@ -101,11 +100,12 @@ static void set_name(struct task *task, const char *name)
     task->name[length] = '\0';
 }
 
-static void spawned(struct qp_checker *c, const struct qp_event *e)
+void on_task_spawned(struct qp_checker *c, const struct qp_event *e)
 {
     struct task *task;
     if (!new_number(c, &c->task_table, e->fields[0], e) || !(task = stock_take(c, &c->tasks)))
         return;
+    memset(task, 0, offsetof(struct task, since));
     task->id = e->fields[0];
     task->style = e->fields[1];
     task->handle = true;
@@ -116,8 +116,8 @@ static void spawned(struct qp_checker *c, const struct qp_event *e)
     c->alive++;
     set_name(task, e->text);
     keep(&task->since, e);
-    if (!table_add(&c->task_table, task->id, task))
-        c->full = true;
+    if (UNLIKELY(!table_add(&c->task_table, task)))
+        be_full(c);
 }
 
 static void leave_aborted(struct qp_checker *c, struct task *task)
@@ -148,7 +148,7 @@ void task_unreferenced(struct qp_checker *c, struct task *task)
     *(task->next ? &task->next->prev : &c->last_task) = task->prev;
     if (c->running == task)
         c->running = NULL;
-    table_remove(&c->task_table, task->id);
+    table_remove(&c->task_table, task);
     stock_give_back(&c->tasks, task);
 }
 
@@ -171,7 +171,7 @@ static enum qp_rule_id rule_of_poll(const struct qp_checker *c, const struct tas
     return QP_RULES;
 }
 
-static void polled(struct qp_checker *c, const struct qp_event *e)
+void on_task_polled(struct qp_checker *c, const struct qp_event *e)
 {
     struct task *task = task_of(c, e->task, e);
     enum qp_rule_id rule;
@@ -193,7 +193,7 @@ static void polled(struct qp_checker *c, const struct qp_event *e)
     task->injected = task->yielded = false;
 }
 
-static void suspended(struct qp_checker *c, const struct qp_event *e)
+void on_task_suspended(struct qp_checker *c, const struct qp_event *e)
 {
     struct task *task = c->running;
     if (!task || task->id != e->task || c->depth) {
@@ -210,7 +210,7 @@ static void suspended(struct qp_checker *c, const struct qp_event *e)
         keep(&task->since, e);
 }
 
-static void woken(struct qp_checker *c, const struct qp_event *e)
+void on_task_woken(struct qp_checker *c, const struct qp_event *e)
 {
     struct task *task = table_find(&c->task_table, e->fields[0]);
     if (!e->fields[0] || e->fields[0] > c->task_table.last) {
@@ -229,10 +229,10 @@ static void woken(struct qp_checker *c, const struct qp_event *e)
 
 /* ---- aborts, handles, results ---- */
 
-static void abort_requested(struct qp_checker *c, const struct qp_event *e)
+void on_task_aborted(struct qp_checker *c, const struct qp_event *e)
 {
     struct task *task = table_find(&c->task_table, e->fields[0]);
-    const struct future *f = top(c);
+    const struct future *f = c->innermost;
     if (!e->fields[0] || e->fields[0] > c->task_table.last)
         report(c, QP_RULE_TRACE_TASK_1, NULL, e, NULL, NULL);
     if (f && f->op == OP_JOIN && f->dropping && f->parent && f->parent->op == OP_TIMEOUT_JOIN)
@@ -251,10 +251,10 @@ static void abort_requested(struct qp_checker *c, const struct qp_event *e)
     keep(&task->since, e);
 }
 
-static void detached(struct qp_checker *c, const struct qp_event *e)
+void on_task_detached(struct qp_checker *c, const struct qp_event *e)
 {
     struct task *task = table_find(&c->task_table, e->fields[0]);
-    const struct future *f = top(c);
+    const struct future *f = c->innermost;
     if (!e->fields[0] || e->fields[0] > c->task_table.last) {
         report(c, QP_RULE_TRACE_TASK_1, NULL, e, NULL, NULL);
     } else if (!task || !task->handle) {
@@ -267,10 +267,10 @@ static void detached(struct qp_checker *c, const struct qp_event *e)
     }
 }
 
-static void joined(struct qp_checker *c, const struct qp_event *e)
+void on_task_joined(struct qp_checker *c, const struct qp_event *e)
 {
     struct task *task = table_find(&c->task_table, e->fields[0]);
-    struct future *f = top(c);
+    struct future *f = c->innermost;
     if (!f || f->op != OP_JOIN || !f->polling || f->target_id != e->fields[0]) {
         report(c, QP_RULE_TRACE_NEST_1, NULL, e, NULL, NULL);
         return;
@@ -321,7 +321,7 @@ void yield_answer(struct qp_checker *c, struct future *f, const struct qp_event 
         make_able(c, f, QP_RULE_PROGRESS_WAKE_1);
 }
 
-static void has_result(struct qp_checker *c, const struct qp_event *e)
+void on_task_result(struct qp_checker *c, const struct qp_event *e)
 {
     struct task *task = task_of(c, e->fields[1], e);
     struct value *value;
@@ -333,14 +333,16 @@ static void has_result(struct qp_checker *c, const struct qp_event *e)
     }
     value->id = e->fields[0];
     value->state = VALUE_RESULT;
+    value->object = NULL;
+    value->future = NULL;
     value->task = task;
     task->result = value;
     keep(&value->since, e);
-    if (!table_add(&c->value_table, value->id, value))
-        c->full = true;
+    if (!table_add(&c->value_table, value))
+        be_full(c);
 }
 
-static void finished_asked(struct qp_checker *c, const struct qp_event *e)
+void on_task_asked(struct qp_checker *c, const struct qp_event *e)
 {
     const struct task *task = table_find(&c->task_table, e->fields[0]);
     if ((task && task->ended) != (e->fields[1] != 0))
@@ -388,7 +390,7 @@ static void check_shutdown(struct qp_checker *c, const struct task *task, const 
         c->last_dropped_task = task->id;
 }
 
-static void unwinding(struct qp_checker *c, const struct qp_event *e)
+void on_task_unwinding(struct qp_checker *c, const struct qp_event *e)
 {
     struct task *task = task_of(c, e->fields[1], e);
     enum qp_rule_id rule;
@@ -431,7 +433,7 @@ static uint64_t status_of_end(const struct qp_event *e)
     }
 }
 
-static void ended(struct qp_checker *c, const struct qp_event *e)
+void on_task_ended(struct qp_checker *c, const struct qp_event *e)
 {
     struct task *task = task_of(c, e->task, e);
     struct future *joiner;
@@ -471,49 +473,11 @@ void on_closing(struct qp_checker *c, const struct qp_event *e)
     c->deferred_depth = 0;
 }
 
-void on_task(struct qp_checker *c, const struct qp_event *e)
+void on_task_renamed(struct qp_checker *c, const struct qp_event *e)
 {
-    struct task *task;
-    switch (e->kind) {
-    case QP_EVENT_TASK_SPAWNED:
-        spawned(c, e);
-        break;
-    case QP_EVENT_TASK_POLLED:
-        polled(c, e);
-        break;
-    case QP_EVENT_TASK_SUSPENDED:
-        suspended(c, e);
-        break;
-    case QP_EVENT_TASK_WOKEN:
-        woken(c, e);
-        break;
-    case QP_EVENT_TASK_ABORTED:
-        abort_requested(c, e);
-        break;
-    case QP_EVENT_TASK_DETACHED:
-        detached(c, e);
-        break;
-    case QP_EVENT_TASK_JOINED:
-        joined(c, e);
-        break;
-    case QP_EVENT_TASK_RESULT:
-        has_result(c, e);
-        break;
-    case QP_EVENT_TASK_ASKED:
-        finished_asked(c, e);
-        break;
-    case QP_EVENT_TASK_UNWINDING:
-        unwinding(c, e);
-        break;
-    case QP_EVENT_TASK_RENAMED:
-        task = task_of(c, e->task, e);
-        if (task)
-            set_name(task, e->text);
-        break;
-    default:
-        ended(c, e);
-        break;
-    }
+    struct task *task = task_of(c, e->task, e);
+    if (task)
+        set_name(task, e->text);
 }
 
 /* ---- blocking work ---- */

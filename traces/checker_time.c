@@ -54,7 +54,7 @@ bool heap_add(struct qp_checker *c, struct timed *timed, int64_t deadline_ns)
         size_t room = c->heap_room ? c->heap_room * 2 : 64;
         struct timed **heap = realloc(c->heap, room * sizeof *heap);
         if (!heap) {
-            c->full = true;
+            be_full(c);
             return false;
         }
         c->heap = heap;
@@ -86,20 +86,20 @@ void start_deadline(struct qp_checker *c, struct future *f, const struct qp_even
 {
     if (!f->asked)
         return;
-    f->deadline_min_ns = deadline(f->poll_ns, f->duration_ns);
-    f->timed.future = f;
-    heap_add(c, &f->timed, deadline(e->time_ns, f->duration_ns));
+    f->more.deadline_min_ns = deadline(f->poll_ns, f->duration_ns);
+    f->more.timed.future = f;
+    heap_add(c, &f->more.timed, deadline(e->time_ns, f->duration_ns));
 }
 
 bool may_be_due(const struct future *f, const struct qp_event *e)
 {
-    int64_t least_ns = f->polled ? f->deadline_min_ns : deadline(f->poll_ns, f->duration_ns);
+    int64_t least_ns = f->polled ? f->more.deadline_min_ns : deadline(f->poll_ns, f->duration_ns);
     return f->duration_ns <= 0 || (least_ns != INT64_MAX && least_ns <= e->time_ns);
 }
 
 bool must_be_due(const struct future *f)
 {
-    return f->asked && f->polled && f->timed.deadline_ns <= f->poll_ns;
+    return f->asked && f->polled && f->more.timed.deadline_ns <= f->poll_ns;
 }
 
 void sleep_answer(struct qp_checker *c, struct future *f, const struct qp_event *e, uint64_t status)
@@ -195,7 +195,7 @@ static void declared_deadlock(struct qp_checker *c, const struct qp_event *e)
     size_t before = c->violation_count;
     check_woken(c, e);
     check_aborted(c, e);
-    if (c->violation_count != before || c->deaf)
+    if (c->violation_count != before || is_deaf(c))
         return;
     if (c->heap_count || c->work_queued || c->work_due || (!c->disordered && c->ready_end != c->ready_first)) {
         report(c, QP_RULE_PROGRESS_DEADLOCK_2, NULL, e, c->heap_count ? since(c->heap[0]) : NULL, NULL);

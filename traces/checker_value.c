@@ -22,10 +22,13 @@ static struct value *new_value(struct qp_checker *c, struct object *o, const str
     if (!new_number(c, &c->value_table, e->fields[0], e) || !(v = stock_take(c, &c->values)))
         return NULL;
     v->id = e->fields[0];
+    v->state = VALUE_GIVEN;
     v->object = o;
+    v->future = NULL;
+    v->task = NULL;
     keep(&v->since, e);
-    if (!table_add(&c->value_table, v->id, v))
-        c->full = true;
+    if (UNLIKELY(!table_add(&c->value_table, v)))
+        be_full(c);
     return v;
 }
 
@@ -63,7 +66,7 @@ void forget_value(struct qp_checker *c, struct value *v)
         v->task->result = NULL;
     if (c->call_value == v)
         c->call_value = NULL;
-    table_remove(&c->value_table, v->id);
+    table_remove(&c->value_table, v);
     stock_give_back(&c->values, v);
 }
 
@@ -73,13 +76,12 @@ void on_value_sent(struct qp_checker *c, const struct qp_event *e)
 {
     struct object *o = object_of(c, e);
     struct value *v = o ? new_value(c, o, e) : NULL;
-    struct future *f = top(c);
+    struct future *f = c->innermost;
     if (!v)
         return;
-    v->state = VALUE_GIVEN;
     if (!e->future) {
         c->call_value = v;
-        c->expected = QP_EVENT_CALLED;
+        expect(c, QP_EVENT_CALLED);
     } else if (!f || f->id != e->future || f->op != OP_SEND || f->object != o || f->value || f->value_over) {
         report(c, QP_RULE_VALUE_PLACE_1, o, e, f ? &f->since : NULL, NULL);
     } else {
@@ -101,7 +103,7 @@ bool value_of_call(struct qp_checker *c, struct object *o, const struct qp_event
         return true;
     }
     v->state = VALUE_BACK;
-    c->expected = QP_EVENT_VALUE_RETURNED;
+    expect(c, QP_EVENT_VALUE_RETURNED);
     return false;
 }
 
@@ -109,7 +111,7 @@ bool value_of_call(struct qp_checker *c, struct object *o, const struct qp_event
 
 static void received_outside(struct qp_checker *c, struct value *v, const struct qp_event *e)
 {
-    const struct future *f = top(c);
+    const struct future *f = c->innermost;
     bool dropping = f && f->dropping && f->object == v->object;
     enum qp_rule_id rule = dropping && f->op == OP_RECV           ? QP_RULE_CHAN_RECV_1
                            : dropping && f->op == OP_ONESHOT_RECV ? QP_RULE_ONE_RECV_3
@@ -119,11 +121,11 @@ static void received_outside(struct qp_checker *c, struct value *v, const struct
 
 void on_value_received(struct qp_checker *c, const struct qp_event *e)
 {
-    bool called = c->expected == QP_EVENT_VALUE_RECEIVED;
+    bool called = is_expected(c, QP_EVENT_VALUE_RECEIVED);
     struct object *o = object_of(c, e);
     struct value *v = value_of(c, e);
     struct future *f;
-    c->expected = -1;
+    it_came(c);
     if (!o || !v)
         return;
     if (o->spoilt) {
@@ -143,14 +145,14 @@ void on_value_received(struct qp_checker *c, const struct qp_event *e)
 
 void on_value_returned(struct qp_checker *c, const struct qp_event *e)
 {
-    bool called = c->expected == QP_EVENT_VALUE_RETURNED;
+    bool called = is_expected(c, QP_EVENT_VALUE_RETURNED);
     struct value *v = value_of(c, e);
     struct future *f;
-    c->expected = -1;
+    it_came(c);
     if (!v)
         return;
     f = v->future;
-    if (f && f->polling && f == top(c))
+    if (f && f->polling && f == c->innermost)
         f->value_over = true;
     else if (!(called && v->state == VALUE_BACK) && !(v->object && v->object->spoilt))
         report(c, QP_RULE_VALUE_PLACE_1, v->object, e, &v->since, NULL);
@@ -207,8 +209,8 @@ void on_value_dropped(struct qp_checker *c, const struct qp_event *e)
 {
     struct value *v = value_of(c, e);
     enum qp_rule_id rule;
-    if (c->expected == QP_EVENT_VALUE_DROPPED)
-        c->expected = -1;
+    if (is_expected(c, QP_EVENT_VALUE_DROPPED))
+        it_came(c);
     users_code_runs(c, e);
     if (!v)
         return;
@@ -248,7 +250,7 @@ void on_value_set(struct qp_checker *c, const struct qp_event *e)
         value_leaves(old);
         old->state = VALUE_REPLACED;
         old->object = o;
-        c->expected = QP_EVENT_VALUE_DROPPED;
+        expect(c, QP_EVENT_VALUE_DROPPED);
         c->call_object = o;
     }
     value_enters(o, v, e);

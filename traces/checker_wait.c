@@ -17,7 +17,7 @@ static const struct future *leaf_of(const struct task *task)
 {
     const struct future *f = task->awaits;
     for (unsigned depth = 0; f && depth < MOST_DEPTH; depth++) {
-        const struct future *inner = is_compound(f) ? f->first_child : f->awaited;
+        const struct future *inner = f->compound ? f->first_child : f->awaited;
         if (!inner)
             break;
         f = inner;
