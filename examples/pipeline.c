@@ -35,6 +35,7 @@ struct stage {
     bool (*step)(struct record *record); /* in place; false: the record is no good, and the pipeline ends */
     struct qp_receiver *in;
     struct qp_sender *out;
+    struct record record; /* that it is at */
     int passed;
     bool failed;
 };
@@ -42,18 +43,17 @@ struct stage {
 static void stage_run(void *arg)
 {
     struct stage *self = arg;
-    struct record record = {0};
-    if (qp_defer(record_drop, &record) != QP_OK) {
+    if (qp_defer(record_drop, &self->record) != QP_OK) {
         self->failed = true;
         return;
     }
-    while (qp_await(qp_recv(self->in, &record)) == QP_OK) {
-        if (!self->step(&record)) {
+    while (qp_await(qp_recv(self->in, &self->record)) == QP_OK) {
+        if (!self->step(&self->record)) {
             self->failed = true;
             return;
         }
-        struct record passed = record;
-        record.text = NULL; /* the send owns it now, also when it is cancelled */
+        struct record passed = self->record;
+        self->record.text = NULL; /* the send owns it now, also when it is cancelled */
         if (qp_await(qp_send(self->out, &passed)) != QP_OK) {
             record_drop(&passed); /* it came back: the next stage is gone */
             return;

@@ -3,7 +3,7 @@
 #include "rate_limiter.c"      /* NOLINT(bugprone-suspicious-include): its inside is what is tested */
 #undef main
 
-enum { INTERVAL_MS = 10, BURST = 2 };
+enum { INTERVAL_MS = 10, BURST = 2, PATIENCE_MS = 3 * INTERVAL_MS };
 
 /* A call that writes down when it was made. */
 struct witness {
@@ -94,7 +94,7 @@ QP_SCENARIO(giving_up_costs_nothing, "a token is in the bucket or was spent by a
     for (int i = 0; i < CALLS; i++)
         witnesses[i] = (struct witness){.limiter = &limiter,
                                         .cost = 1 + (uint32_t)i % 2,
-                                        .give_up_ms = 1 + (int64_t)qp_random(3 * INTERVAL_MS),
+                                        .give_up_ms = 1 + (int64_t)qp_random(PATIENCE_MS),
                                         .arrivals = &arrivals,
                                         .calls = &calls};
     run_witnesses(witnesses, CALLS);

@@ -3,6 +3,8 @@
 #include "retry.c"      /* NOLINT(bugprone-suspicious-include): its inside is what is tested */
 #undef main
 
+enum { ALL_ARRIVED_MS = 4 * LOST_MS, SLOWEST_MS = 3 * ATTEMPT_MS, TWO_ATTEMPTS_MS = 2 * ATTEMPT_MS };
+
 struct client {
     struct deposit deposit;
     int64_t deadline_ms;
@@ -44,16 +46,16 @@ QP_SCENARIO(answered_means_done_once, "who is answered is done, once; who is not
     struct client clients[3];
     run_clients(&service, clients, 3, 200);
     assert_done_once(&service, clients, 3);
-    qp_await(qp_sleep_ms(4 * LOST_MS)); /* until those on their way have arrived */
+    qp_await(qp_sleep_ms(ALL_ARRIVED_MS)); /* until those on their way have arrived */
     assert_done_once(&service, clients, 3);
 }
 
 QP_SCENARIO(a_late_request_is_done_once, "attempts that time out and arrive late, all of them, are done once")
 {
-    struct service service = {.slowest_ms = 3 * ATTEMPT_MS};
+    struct service service = {.slowest_ms = SLOWEST_MS};
     struct client client;
     run_clients(&service, &client, 1, 1000);
-    qp_await(qp_sleep_ms(2 * 3 * ATTEMPT_MS));
+    qp_await(qp_sleep_ms(ALL_ARRIVED_MS));
     assert_done_once(&service, &client, 1);
     QP_ASSERT_EQ(service.deposits, 1);
     QP_ASSERT_EQ(service.on_the_way, 0);
@@ -65,11 +67,11 @@ QP_SCENARIO(the_deadline_ends_it, "with every message lost the client gives up, 
     struct service service = {.lost_of_10 = 10};
     struct client client;
     int64_t start = qp_now();
-    run_clients(&service, &client, 1, 2 * ATTEMPT_MS);
+    run_clients(&service, &client, 1, TWO_ATTEMPTS_MS);
     QP_ASSERT(client.status != QP_OK);
-    QP_ASSERT(client.status != QP_TIMEOUT || qp_now() - start >= qp_milliseconds(2 * ATTEMPT_MS));
+    QP_ASSERT(client.status != QP_TIMEOUT || qp_now() - start >= qp_milliseconds(TWO_ATTEMPTS_MS));
     int attempts = client.deposit.attempts;
-    qp_await(qp_sleep_ms(2 * LOST_MS));
+    qp_await(qp_sleep_ms(ALL_ARRIVED_MS));
     QP_ASSERT_EQ(client.deposit.attempts, attempts);
     QP_ASSERT_EQ(service.on_the_way, 0);
     QP_ASSERT_EQ(service.deposits, 0);

@@ -20,6 +20,7 @@ enum { MOST_WORKERS = 4 };
 struct worker {
     struct qp_receiver *lines; /* owned by the worker's task, like the other */
     struct qp_sender *counts;
+    char *line; /* that it is at; NULL: none */
 };
 
 struct pool {
@@ -38,22 +39,21 @@ static int count_words(const char *line)
     return words;
 }
 
-static void free_line(void *line)
+static void free_line(void *worker)
 {
-    free(*(char **)line);
+    free(((struct worker *)worker)->line);
 }
 
 static void work(void *arg)
 {
     struct worker *self = arg;
-    char *line = NULL;
-    if (qp_defer(free_line, &line) != QP_OK) /* whatever becomes of this task, the line that it is at is freed */
+    if (qp_defer(free_line, self) != QP_OK) /* whatever becomes of this task, the line that it is at is freed */
         return;
-    while (qp_await(qp_recv(self->lines, &line)) == QP_OK) {
+    while (qp_await(qp_recv(self->lines, &self->line)) == QP_OK) {
         qp_await(qp_sleep_ms(1)); /* a disk, a database, another service */
-        int words = count_words(line);
-        free(line);
-        line = NULL;
+        int words = count_words(self->line);
+        free(self->line);
+        self->line = NULL;
         if (qp_await(qp_send(self->counts, &words)) != QP_OK)
             return;
     }
@@ -72,7 +72,7 @@ static bool pool_start(struct pool *self, int count, int room)
     for (self->count = 0; self->count < count; self->count++) {
         struct worker *worker = &self->workers[self->count];
         struct qp_handle *handle = &self->handles[self->count];
-        *worker = (struct worker){qp_receiver_clone(lines), qp_sender_clone(counts)};
+        *worker = (struct worker){qp_receiver_clone(lines), qp_sender_clone(counts), NULL};
         *handle = qp_spawn(work, worker);
         if (!worker->lines || !worker->counts || !handle->task)
             return false;

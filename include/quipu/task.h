@@ -192,8 +192,8 @@ QP_NORETURN void qp_panic_at(const struct qp_site *site, const char *format, ...
 /* ---- what it owns ---- */
 
 /*
- * Calls function(arg) when the running async function ends in any way, in reverse order among all that it owns.
- * QP_NOMEM: it was not registered.
+ * Calls function(arg) when the running async function ends in any way, in reverse order among all that it owns. By then
+ * the function may have returned, so `arg` is none of its own variables. QP_NOMEM: it was not registered.
  */
 enum qp_status qp_defer(void (*function)(void *arg), void *arg) QP_MUST_CHECK;
 
