@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """The documentation is true: check_docs.py SOURCE BUILD WORK CC [PAGE...]
 
-Each page is gone through from top to bottom, in a clean folder of its own that looks like the checkout. What its blocks
-say is done, in order:
+Each page is gone through from top to bottom, in a clean folder of its own that looks like the checkout, with an installed
+tree for pkg-config. What its blocks say is done, in order:
 
     ```c        is compiled, with all warnings as errors, and run: its scenarios under some seeds, or the program itself
     ```sh       each command is executed as printed, and exits with 0
@@ -24,11 +24,12 @@ Searches are cut short where nothing is compared: `--runs 20` is added, and `--t
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
-OTHER_TESTS = {"docs/testing.md": "check_testing.sh", "docs/installing.md": "check_install.sh"}
+OTHER_TESTS = {"docs/testing.md": "check_testing.sh"}
 FLAGS = "-std=c11 -g -Wall -Wextra -Wstrict-prototypes -Werror -Iinclude"
 LIBRARIES = "build/libquipu.a -lxxhash -lcjson -luv"
 TIMES = re.compile(r"\b\d+\.\d+ m?s\b(?! virtual)|\b\d+\.\d+ µs\b")
@@ -79,7 +80,7 @@ def read_blocks(page, text):
 class Folder:
     """Where a page is executed: like the checkout, but what is written there stays there."""
 
-    def __init__(self, source, build, path, compiler):
+    def __init__(self, source, build, path, compiler, tree):
         shutil.rmtree(path, ignore_errors=True)
         (path / "bin").mkdir(parents=True)
         for entry in source.iterdir():
@@ -88,24 +89,29 @@ class Folder:
         (path / "build").symlink_to(build)
         for command in ("quipu", "quipu-broken"):
             (path / "bin" / command).symlink_to(build / command)
-        (path / "bin" / "cc").write_text(f'#!/bin/sh\nexec {compiler} "$@"\n')
+        (path / "bin" / "cc").write_text(f'#!/bin/sh\nexec {shutil.which(compiler)} "$@"\n')
         (path / "bin" / "cc").chmod(0o755)
         self.path = self.at = path
         self.environment = {k: v for k, v in os.environ.items() if not k.startswith("QUIPU_")}
         self.environment["PATH"] = f"{path}/bin:{self.environment['PATH']}"
+        for pc in tree.glob("**/quipu.pc"):
+            self.environment["PKG_CONFIG_PATH"] = str(pc.parent)
+            self.environment["LD_LIBRARY_PATH"] = str(pc.parent.parent)
 
     def execute(self, command):
         """Its status and what it printed. A `cd` holds for what follows."""
         told = self.path / "bin" / ".at"
         script = f"{command}\nstatus=$?\npwd >'{told}'\nexit $status"
-        try:
-            done = subprocess.run(["sh", "-c", script], cwd=self.at, env=self.environment, stdin=subprocess.DEVNULL,
-                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=LONGEST_S, check=False)
-        except subprocess.TimeoutExpired:
-            raise Untrue(f"`{command}` takes longer than {LONGEST_S} s") from None
+        with subprocess.Popen(["sh", "-c", script], cwd=self.at, env=self.environment, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True) as running:
+            try:
+                output, _ = running.communicate(timeout=LONGEST_S)
+            except subprocess.TimeoutExpired:
+                os.killpg(running.pid, signal.SIGKILL)
+                raise Untrue(f"`{command}` takes longer than {LONGEST_S} s") from None
         if told.exists():
             self.at = Path(told.read_text().strip())
-        return done.returncode, done.stdout.decode(errors="replace")
+        return running.returncode, output.decode(errors="replace")
 
     def demand(self, command, status=0):
         got, output = self.execute(command)
@@ -231,7 +237,7 @@ def check_page(source, build, work, compiler, page):
         if page not in (source / "tests" / OTHER_TESTS[page]).read_text():
             raise Untrue(f"tests/{OTHER_TESTS[page]} says nothing of it")
         return f"by tests/{OTHER_TESTS[page]}"
-    folder = Folder(source, build, work / page.replace("/", "_"), compiler)
+    folder = Folder(source, build, work / page.replace("/", "_"), compiler, work / "tree")
     done, elsewhere = 0, 0
     for block in read_blocks(page, text):
         try:
@@ -256,6 +262,7 @@ def main():
     source, build, work = (Path(argument).resolve() for argument in sys.argv[1:4])
     compiler, pages = sys.argv[4], sys.argv[5:]
     self_test()
+    subprocess.run(["cmake", "--install", build, "--prefix", work / "tree"], check=True, stdout=subprocess.DEVNULL)
     pages = pages or [str(p.relative_to(source)) for p in
                       [source / "README.md", *sorted(source.glob("docs/*.md")), *sorted(source.glob("C*.md"))]]
     failed = 0
