@@ -3,7 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ODD_COST = 2 }; /* a choice out of the ordinary is worth so many steps */
+enum {
+    FEW = 2,         /* all lists of so few of them are tried */
+    FEW_MOST = 4000, /* as long as this many executions do for it */
+};
 
 static uint64_t count_odd(const uint32_t *choices, size_t count)
 {
@@ -52,8 +55,23 @@ static bool fails(struct qp_shrink *self, const uint32_t *choices, size_t count,
     return qp_failure_same(&key, &self->key);
 }
 
+/*
+ * How long the last execution was, which went by these choices; UINT64_MAX: it cannot be told. Only what fails is
+ * recorded, and so executed once more, where that is cheap.
+ */
+static uint64_t length_of(struct qp_shrink *self, const uint32_t *choices, size_t count)
+{
+    struct qp_events events;
+    if (!self->recorder)
+        return self->result->steps;
+    if (!self->execute && !fails(self, choices, count, self->recorder))
+        return UINT64_MAX;
+    events = qp_recorder_events(self->recorder);
+    return self->story(&events);
+}
+
 /* Keeps what the last execution chose. */
-static bool keep(struct qp_shrink *self)
+static bool keep(struct qp_shrink *self, uint64_t length)
 {
     size_t count = trimmed(self->result->choices, self->result->choice_count);
     uint32_t *choices = malloc((count + 1) * sizeof *choices);
@@ -65,27 +83,37 @@ static bool keep(struct qp_shrink *self)
     self->choices = choices;
     self->count = count;
     self->odd = count_odd(choices, count);
-    self->steps = self->result->steps;
+    self->length = length;
     memcpy(self->counts, self->tried, sizeof self->counts);
     return true;
 }
 
-static bool is_smaller(const struct qp_shrink *self)
+static bool is_smaller(const struct qp_shrink *self, uint64_t length)
 {
     size_t count = trimmed(self->result->choices, self->result->choice_count);
     uint64_t odd = count_odd(self->result->choices, count);
-    uint64_t now = ODD_COST * odd + self->result->steps, before = ODD_COST * self->odd + self->steps;
+    uint64_t now = QP_SHRINK_ODD * odd + length, before = QP_SHRINK_ODD * self->odd + self->length;
     if (now != before)
         return now < before;
     return odd != self->odd ? odd < self->odd : count < self->count;
 }
 
+/* Whether it may go on. */
+static bool has_time(const struct qp_shrink *self)
+{
+    return self->executions < self->most && self->total_steps <= QP_SHRINK_STEPS;
+}
+
 /* Tries a candidate; true when it is the smallest now. */
 static bool try_list(struct qp_shrink *self, const uint32_t *choices, size_t count)
 {
-    if (self->executions >= self->most || self->total_steps > QP_SHRINK_STEPS)
+    uint64_t length;
+    if (!has_time(self))
         return false;
-    return fails(self, choices, count, NULL) && is_smaller(self) && keep(self);
+    if (!fails(self, choices, count, self->execute ? self->recorder : NULL))
+        return false;
+    length = length_of(self, choices, count);
+    return length != UINT64_MAX && is_smaller(self, length) && keep(self, length);
 }
 
 /* With room for a few more than it has, all plain. */
@@ -171,17 +199,58 @@ static bool cut_and_clear(struct qp_shrink *self)
     return any;
 }
 
-bool qp_shrink_begin(struct qp_shrink *self, const uint32_t *choices, size_t count)
+/* All lists that go on from `at` with so many choices out of the ordinary, or fewer. */
+static bool lists_of_few(struct qp_shrink *self, uint32_t list[QP_SHRINK_PLACES], size_t at, unsigned few,
+                         uint64_t most)
 {
-    self->executions = self->total_steps = 0;
-    self->choices = NULL;
-    return fails(self, choices, count, NULL) && keep(self);
+    uint32_t counts[QP_SHRINK_PLACES];
+    bool any = try_list(self, list, at);
+    memcpy(counts, self->tried, sizeof counts);
+    for (size_t i = at; few && i < QP_SHRINK_PLACES && counts[i] && self->executions < most; i++) {
+        for (uint32_t value = 1; value < counts[i] && self->executions < most; value++) {
+            list[i] = value;
+            any = lists_of_few(self, list, i + 1, few - 1, most) || any;
+        }
+        list[i] = 0;
+    }
+    return any;
 }
 
-void qp_shrink_all(struct qp_shrink *self)
+/* A small failure is looked for from nothing, too: the one that was found need not lead to it. */
+static bool from_nothing(struct qp_shrink *self)
+{
+    uint32_t list[QP_SHRINK_PLACES];
+    uint64_t most = self->executions + FEW_MOST;
+    bool any = false;
+    for (unsigned few = 1; few <= FEW && few <= self->odd + 1; few++) {
+        memset(list, 0, sizeof list);
+        any = lists_of_few(self, list, 0, few, most) || any;
+    }
+    return any;
+}
+
+bool qp_shrink_begin(struct qp_shrink *self, const uint32_t *choices, size_t count)
+{
+    uint64_t length;
+    self->executions = self->total_steps = 0;
+    self->choices = NULL;
+    self->recorder = NULL;
+    if (!fails(self, choices, count, NULL))
+        return false;
+    if (self->story && self->result->steps <= QP_SHRINK_TOLD) {
+        self->recorder = qp_recorder_create(0);
+        if (!self->recorder || !fails(self, choices, count, self->recorder))
+            return false;
+    }
+    length = length_of(self, choices, count);
+    return length != UINT64_MAX && keep(self, length);
+}
+
+/* Until no part of the list can go. */
+static void reduce(struct qp_shrink *self)
 {
     bool any = true;
-    while (any && self->executions < self->most && self->total_steps <= QP_SHRINK_STEPS) {
+    while (any && has_time(self)) {
         size_t length = self->count;
         any = false;
         for (; length > 0; length /= 2) {
@@ -194,6 +263,13 @@ void qp_shrink_all(struct qp_shrink *self)
     }
 }
 
+void qp_shrink_all(struct qp_shrink *self)
+{
+    reduce(self);
+    while (has_time(self) && from_nothing(self))
+        reduce(self);
+}
+
 bool qp_shrink_again(struct qp_shrink *self, struct qp_recorder *recorder)
 {
     return fails(self, self->choices, self->count, recorder);
@@ -203,4 +279,6 @@ void qp_shrink_end(struct qp_shrink *self)
 {
     free(self->choices);
     self->choices = NULL;
+    qp_recorder_destroy(self->recorder);
+    self->recorder = NULL;
 }

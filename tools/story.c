@@ -372,31 +372,48 @@ static void print_lines(FILE *file, struct story *self, const char *indent)
     }
 }
 
-size_t print_story(FILE *file, const struct qp_events *events, const char *indent)
+static void hear_all(struct story *self, const struct qp_events *events)
 {
-    struct story self = {0};
     static const struct qp_event nothing;
     const struct qp_event *event, *before = &nothing;
-    size_t i, count;
+    size_t i;
     for (i = 0; (event = qp_events_at(events, i)) != NULL; i++) {
         if (event->kind == QP_EVENT_RUNTIME_CLOSING)
             break;
-        if (!is_told(&self, event))
-            hear(&self, event, before);
+        if (!is_told(self, event))
+            hear(self, event, before);
         before = event;
     }
     for (; event; event = qp_events_at(events, ++i))
         if (event->kind == QP_EVENT_FAILURE)
-            hear(&self, event, before);
+            hear(self, event, before);
+}
+
+static void end(struct story *self)
+{
+    free(self->lines);
+    free(self->tasks);
+    free(self->objects);
+    free(self->values);
+    free(self->joined);
+    free(self->begun);
+}
+
+size_t print_story(FILE *file, const struct qp_events *events, const char *indent)
+{
+    struct story self = {0};
+    hear_all(&self, events);
     print_lines(file, &self, indent);
     if (self.failed)
         fprintf(file, "%s(memory ran out: the story is not whole)\n", indent);
-    count = self.count;
-    free(self.lines);
-    free(self.tasks);
-    free(self.objects);
-    free(self.values);
-    free(self.joined);
-    free(self.begun);
-    return count;
+    end(&self);
+    return self.count;
+}
+
+size_t count_story(const struct qp_events *events)
+{
+    struct story self = {0};
+    hear_all(&self, events);
+    end(&self);
+    return self.count;
 }

@@ -11,4 +11,7 @@
  */
 size_t print_story(FILE *file, const struct qp_events *events, const char *indent);
 
+/* How many lines it has. */
+size_t count_story(const struct qp_events *events);
+
 #endif
