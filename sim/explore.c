@@ -39,7 +39,6 @@ static void end_strategies(struct qp_explorer *self)
 {
     qp_pct_strategy_end(&self->pct);
     qp_pos_strategy_end(&self->pos);
-    qp_surw_strategy_end(&self->surw);
     qp_portfolio_strategy_end(&self->portfolio);
 }
 
@@ -136,6 +135,8 @@ static void hear(void *context, const struct qp_event *event)
         find_point(self, event->site)->polls++;
     if (self->dpor)
         qp_dpor_event(self->dpor, event);
+    if (self->strategy->ops->event)
+        self->strategy->ops->event(self->strategy, event);
     if (self->also)
         self->also(self->also_context, event);
 }
@@ -165,7 +166,7 @@ static bool execute(struct qp_explorer *self, struct qp_strategy *strategy, uint
     struct qp_sim_config config = {
         .seed = seed, .strategy = strategy, .faults = self->faults, .aborts_only = self->dpor != NULL};
     struct qp_watch watch = {.checker = self->checker};
-    if (self->checker || self->dpor || self->also || self->look) {
+    if (self->checker || self->dpor || self->also || self->look || self->strategy->ops->event) {
         watch.also = hear;
         watch.also_context = self;
     }
@@ -237,6 +238,8 @@ bool qp_explorer_case(struct qp_explorer *self, uint64_t number, struct qp_explo
     bool kept;
     count_into(self, tally);
     kept = execute_counted(self, number, 0, 0);
+    if (self->strategy->ops->learn)
+        self->strategy->ops->learn(self->strategy);
     if (kept && (self->options.cancel == QP_CANCEL_EACH || self->options.cancel == QP_CANCEL_PAIRS))
         kept = cancellations(self, number);
     self->tally = NULL;

@@ -14,6 +14,11 @@ struct qp_strategy_ops {
     void (*begin)(struct qp_strategy *self, uint64_t seed);
     /* An alternative below choice->count. */
     uint32_t (*choose)(struct qp_strategy *self, const struct qp_choice *choice);
+    /* The execution is over, and was undisturbed: those to come may be expected to be like it. NULL: it learns nothing.
+     */
+    void (*learn)(struct qp_strategy *self);
+    /* Is told of each event of the execution under way; NULL: it listens to none. */
+    void (*event)(struct qp_strategy *self, const struct qp_event *event);
 };
 
 struct qp_strategy {
@@ -56,7 +61,7 @@ struct qp_pct_strategy {
     struct qp_strategy strategy;
     struct qp_random_strategy random;
     uint32_t depth;
-    uint64_t length; /* the most choices of a task in an execution so far */
+    uint64_t length; /* the most choices of a task in an execution so far; 0: nothing is known, and it never falls */
     uint64_t made;   /* in this one */
     uint64_t changes[QP_PCT_DEPTH_MOST];
     struct qp_task_values priorities;
@@ -66,31 +71,40 @@ void qp_pct_strategy_end(struct qp_pct_strategy *self);
 
 /*
  * POS, partial order sampling (Yuan, Yang and Gu, 2018): each next step has a random priority, the highest that is
- * ready runs; then it, and those that wait for the same object, draw anew.
+ * ready runs; then the next step of that task, and of each that may race with what it did, draws anew: of those that
+ * wait for an object that it touched, or have touched one before.
  */
 struct qp_pos_strategy {
     struct qp_strategy strategy;
     struct qp_random_strategy random;
-    uint64_t made;
-    struct qp_task_values priorities;
+    uint64_t made, last, step; /* choices; the task chosen last; objects touched since, as bits */
+    struct qp_task_values priorities, touched;
 };
 void qp_pos_strategy_init(struct qp_pos_strategy *self);
 void qp_pos_strategy_end(struct qp_pos_strategy *self);
 
 /*
- * SURW, the weighted random walk (Zhao, Yuan et al., 2025): a ready task is taken with a probability proportional to
- * the steps that it is expected to have left, so that whole interleavings are equally likely. What is expected is what
- * the executions before had.
+ * SURW, the selectively uniform random walk (Zhao, Yuan et al., 2025): in each execution the steps that touch one
+ * object, drawn among those that several tasks touch, are the interesting ones (or all steps are). The task that makes
+ * the next of them is drawn with a probability proportional to how many it is expected to have left, and goes on until
+ * it has made it, so that whole orders of interesting steps are equally likely. What is expected is what the executions
+ * before had.
  */
+enum { QP_SURW_STEPS = 512 };
+struct qp_surw_steps {
+    uint64_t task; /* 0: the entry is free */
+    uint64_t object, made, before;
+};
 struct qp_surw_strategy {
     struct qp_strategy strategy;
     struct qp_random_strategy random;
-    struct qp_task_values made;   /* in this execution */
-    struct qp_task_values before; /* in the longest so far */
-    uint64_t tasks;               /* the highest number seen */
+    uint64_t made;     /* choices */
+    uint64_t selected; /* the object; 0: all steps are interesting */
+    uint64_t intended; /* the task that makes the next interesting step; 0: it is to be drawn */
+    uint64_t touched;  /* by the step under way, objects as bits */
+    struct qp_surw_steps steps[QP_SURW_STEPS];
 };
 void qp_surw_strategy_init(struct qp_surw_strategy *self);
-void qp_surw_strategy_end(struct qp_surw_strategy *self);
 
 /*
  * The portfolio: each execution takes one of the others by its seed, and draws how likely it is that a timer goes

@@ -7,13 +7,12 @@ enum { FALLEN = QP_PCT_DEPTH_MOST + 1 }; /* priorities below it are of those tha
 static void begin(struct qp_strategy *strategy, uint64_t seed)
 {
     struct qp_pct_strategy *self = (struct qp_pct_strategy *)strategy;
-    uint64_t length = self->length ? self->length : 64;
     uint32_t i;
     self->random.strategy.ops->begin(&self->random.strategy, seed);
     self->made = 0;
     self->priorities.run++;
     for (i = 0; i + 1 < self->depth; i++)
-        self->changes[i] = 1 + qp_random_draw(&self->random, length < UINT32_MAX ? (uint32_t)length : UINT32_MAX);
+        self->changes[i] = self->length ? 1 + qp_random_draw(&self->random, (uint32_t)self->length) : 0;
 }
 
 static uint64_t priority_of(struct qp_pct_strategy *self, uint64_t task)
@@ -58,14 +57,19 @@ static uint32_t choose(struct qp_strategy *strategy, const struct qp_choice *cho
         return qp_random_draw(&self->random, choice->count);
     if (++self->made > QP_UNFAIR_CHOICES)
         return qp_random_draw(&self->random, choice->count);
-    if (self->made > self->length)
-        self->length = self->made;
     chosen = highest(self, choice);
     lower_if_it_is_time(self, qp_choice_task(choice, chosen));
     return chosen;
 }
 
-static const struct qp_strategy_ops pct_ops = {"pct", begin, choose};
+static void learn(struct qp_strategy *strategy)
+{
+    struct qp_pct_strategy *self = (struct qp_pct_strategy *)strategy;
+    if (self->made > self->length)
+        self->length = self->made < QP_UNFAIR_CHOICES ? self->made : QP_UNFAIR_CHOICES;
+}
+
+static const struct qp_strategy_ops pct_ops = {"pct", begin, choose, learn, NULL};
 
 void qp_pct_strategy_init(struct qp_pct_strategy *self, uint32_t depth)
 {

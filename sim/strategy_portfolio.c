@@ -44,7 +44,22 @@ static uint32_t choose(struct qp_strategy *strategy, const struct qp_choice *cho
     return self->chosen->ops->choose(self->chosen, choice);
 }
 
-static const struct qp_strategy_ops portfolio_ops = {"portfolio", begin, choose};
+/* Whatever made the execution: the others learn from it only what they have seen. */
+static void learn(struct qp_strategy *strategy)
+{
+    struct qp_portfolio_strategy *self = (struct qp_portfolio_strategy *)strategy;
+    if (self->chosen->ops->learn)
+        self->chosen->ops->learn(self->chosen);
+}
+
+static void event(struct qp_strategy *strategy, const struct qp_event *happened)
+{
+    struct qp_portfolio_strategy *self = (struct qp_portfolio_strategy *)strategy;
+    if (self->chosen->ops->event)
+        self->chosen->ops->event(self->chosen, happened);
+}
+
+static const struct qp_strategy_ops portfolio_ops = {"portfolio", begin, choose, learn, event};
 
 void qp_portfolio_strategy_init(struct qp_portfolio_strategy *self)
 {
@@ -61,5 +76,4 @@ void qp_portfolio_strategy_end(struct qp_portfolio_strategy *self)
 {
     qp_pct_strategy_end(&self->pct);
     qp_pos_strategy_end(&self->pos);
-    qp_surw_strategy_end(&self->surw);
 }
