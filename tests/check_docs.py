@@ -8,6 +8,7 @@ tree for pkg-config. What its blocks say is done, in order:
     ```sh       each command is executed as printed, and exits with 0
     ```console  each command after "$ " is executed; what follows it is what it prints. "..." stands for anything: on a
                 line of its own for lines, within a line for characters. How long something took need not agree
+    ```diff     is done to the file that <!-- change: NAME --> names, in which its old lines stand once
     ```text     is not looked at; other languages need a file name
 
 Comments of HTML, which no reader sees, stand before a block and say what else is needed:
@@ -202,6 +203,20 @@ def do_code(folder, block):
     return 1
 
 
+def do_change(folder, block):
+    """What a reader does who edits a file by hand."""
+    if "change" not in block.notes:
+        raise Untrue("a change of what?")
+    path = folder.at / block.notes["change"]
+    lines = [line or " " for line in block.text.splitlines()]
+    old, new = ("".join(line[1:] + "\n" for line in lines if line[0] in signs) for signs in (" -", " +"))
+    before = path.read_text()
+    if before.count(old) != 1:
+        raise Untrue(f"what it changes stands {before.count(old)} times in {path.name}")
+    path.write_text(before.replace(old, new))
+    return 1
+
+
 def do_block(folder, block):
     """What it says. Returns how many things were done."""
     if "setup" in block.notes:
@@ -216,7 +231,7 @@ def do_block(folder, block):
         return 0
     if block.language == "text":
         return 0
-    kinds = {"c": do_code, "sh": do_commands, "console": do_transcript}
+    kinds = {"c": do_code, "sh": do_commands, "console": do_transcript, "diff": do_change}
     if block.language not in kinds:
         raise Untrue(f"a block of '{block.language}' needs <!-- file: NAME --> before it")
     return kinds[block.language](folder, block)
