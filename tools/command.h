@@ -23,8 +23,8 @@ struct arguments {
     bool has_seeds;
     uint64_t first_seed, last_seed;
     const char *trace, *out, *junit, *json_file, *explain, *strategy, *faults, *corpus, *shard;
-    uint64_t runs, seconds, depth, jobs, most; /* 0: not given */
-    struct qp_param_value params[MOST_PARAMS]; /* names are owned */
+    uint64_t runs, seconds, depth, jobs, most, until; /* 0: not given */
+    struct qp_param_value params[MOST_PARAMS];        /* names are owned */
     size_t param_count;
 };
 

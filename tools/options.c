@@ -162,6 +162,7 @@ static const struct option table[] = {
     {"--table", "", read_flag, MEMBER(table)},
     {"--time", "SECONDS", read_count, MEMBER(seconds)},
     {"--trace", "FILE", read_text, MEMBER(trace)},
+    {"--until", "EVENT", read_count, MEMBER(until)},
 };
 
 static const struct option *find(const char *name, size_t length)

@@ -4,6 +4,7 @@
 #include "tools/command.h"
 #include "tools/execute.h"
 #include "tools/isolated.h"
+#include "tools/until.h"
 #include "traces/compare.h"
 #include "traces/digest.h"
 #include "traces/reader.h"
@@ -67,6 +68,7 @@ struct replayed {
     struct qp_scenario_run run;
     struct qp_replay_strategy replay;
     struct qp_watch watch; /* owns both */
+    struct until until;    /* where it stops; `event` is 0: nowhere */
     struct qp_sim_result result;
 };
 
@@ -75,8 +77,15 @@ static int replay_here(struct replayed *self)
     struct qp_sim_config config = {
         .seed = self->trace->meta.seed, .strategy = &self->replay.strategy, .faults = self->trace->meta.faults};
     struct qp_sim sim;
+    struct qp_events recorded = qp_trace_events(self->trace);
     bool kept;
     int status;
+    if (self->until.event) {
+        self->until.recorded = &recorded;
+        self->until.recorder = self->watch.recorder;
+        self->watch.also = until_event;
+        self->watch.also_context = &self->until;
+    }
     qp_sim_init(&sim);
     kept = qp_execute_watched(&sim, &self->run, &config, &self->watch, &self->result);
     status = compare(self->path, self->trace, self->watch.recorder, &self->result);
@@ -111,7 +120,7 @@ static int replay_isolated(struct replayed *self)
     return status;
 }
 
-static int replay_trace(const char *path, const struct qp_trace *trace, bool here)
+static int replay_trace(const char *path, const struct qp_trace *trace, uint64_t until)
 {
     static const uint32_t none;
     struct replayed *self;
@@ -123,7 +132,7 @@ static int replay_trace(const char *path, const struct qp_trace *trace, bool her
     self = calloc(1, sizeof *self);
     if (!self)
         return complain("out of memory");
-    *self = (struct replayed){.path = path, .trace = trace};
+    *self = (struct replayed){.path = path, .trace = trace, .until = {.event = until, .path = path}};
     self->run = (struct qp_scenario_run){scenario, self->params, trace->meta.param_count, QP_OK, ""};
     self->watch = (struct qp_watch){.recorder = qp_recorder_create(0), .checker = qp_checker_create()};
     qp_replay_strategy_init(&self->replay, trace->meta.choices ? trace->meta.choices : &none, trace->meta.choice_count);
@@ -132,7 +141,7 @@ static int replay_trace(const char *path, const struct qp_trace *trace, bool her
     else if (!recorded_params(&trace->meta, scenario, self->params))
         status = EXIT_BAD_INPUT;
     else
-        status = !here && ending_is_known(trace->meta.report) ? replay_isolated(self) : replay_here(self);
+        status = !until && ending_is_known(trace->meta.report) ? replay_isolated(self) : replay_here(self);
     qp_recorder_destroy(self->watch.recorder);
     qp_checker_destroy(self->watch.checker);
     free(self);
@@ -151,15 +160,23 @@ static int replay(struct arguments *arguments)
     if (trace.meta.main)
         status = complain("%s was recorded by the program '%s': run that with QUIPU_REPLAY=%s", arguments->names[0],
                           trace.meta.main, arguments->names[0]);
+    else if (arguments->until > trace.count)
+        status = complain("%s has %zu events; --until %" PRIu64 " is behind its end", arguments->names[0], trace.count,
+                          arguments->until);
     else
-        status = replay_trace(arguments->names[0], &trace, false);
+        status = replay_trace(arguments->names[0], &trace, arguments->until);
     qp_trace_free(&trace);
     return status;
 }
 
 const struct command replay_command = {
-    "replay", "FILE [--ambient MODE]", " --ambient:catch|virtual|allow ",
+    "replay", "FILE [--until EVENT] [--ambient MODE]", " --until --ambient:catch|virtual|allow ",
     "Runs what a trace recorded, by its list of choices, and holds each event against the recorded one.\n\n"
+    "  --until EVENT     stops at the event with that number: under a debugger as at a breakpoint (with the commands "
+    "of\n"
+    "                    quipu.py in it: quipu tasks, quipu bt TASK, quipu objects); without one, with a listing of "
+    "every\n"
+    "                    task and object as they are then, and exit status 0\n"
     "  --ambient MODE    what a program gets that asks for the real clock, real sleep or entropy: catch, the run ends "
     "with\n"
     "                    what to use instead; virtual, it is served from the simulation; allow, it is real\n"
