@@ -9,6 +9,7 @@ tree for pkg-config. What its blocks say is done, in order:
     ```console  each command after "$ " is executed; what follows it is what it prints. "..." stands for anything: on a
                 line of its own for lines, within a line for characters. How long something took need not agree
     ```diff     is done to the file that <!-- change: NAME --> names, in which its old lines stand once
+    ```yaml     is parsed, and what its jobs execute is executed, with the variables that the CI would have set
     ```text     is not looked at; other languages need a file name
 
 Comments of HTML, which no reader sees, stand before a block and say what else is needed:
@@ -17,9 +18,10 @@ Comments of HTML, which no reader sees, stand before a block and say what else i
     <!-- before ... -->         code that stands before that of the next block; likewise <!-- after ... -->
     <!-- setup ... -->          commands that are executed first
     <!-- exit: 0 1 -->          the exit status of each command of the next block, instead of 0
+    <!-- jobs ... -->           the jobs of the next block, in the order in which they run: `NAME: VARIABLE=VALUE...`
     <!-- elsewhere: ... -->     the next block is not executed here, and where it is
 
-Searches are cut short where nothing is compared: `--runs 20` is added, and `--time` is one second.
+Searches are cut short where nothing is compared: `--runs` is a few, and `--time` is one second.
 """
 
 import os
@@ -29,6 +31,11 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+
+try:
+    import yaml
+except ImportError:
+    yaml = None
 
 OTHER_TESTS = {"docs/testing.md": "check_testing.sh"}
 FLAGS = "-std=c11 -g -Wall -Wextra -Wstrict-prototypes -Werror -Iinclude"
@@ -132,6 +139,7 @@ def commands_of(text):
 
 def cut_short(command):
     command = re.sub(r"--time \d+", "--time 1", command)
+    command = re.sub(r"--runs \d{4,}", "--runs 640", command)
     if re.search(r"\bexplore (?!.*(--runs|--time|--help))", command) and not command.startswith("cc "):
         command = re.sub(r"\bexplore ", "explore --runs 20 ", command, count=1)
     return command
@@ -217,6 +225,38 @@ def do_change(folder, block):
     return 1
 
 
+def jobs_of(document):
+    """The jobs of a file of GitHub's, Kubernetes' or GitLab's: what each executes."""
+    if "kind" in document:
+        containers = document["spec"]["template"]["spec"]["containers"]
+        return {document["metadata"]["name"]: [argument for c in containers for argument in c["args"]]}
+    if "jobs" in document:
+        return {name: [step["run"] for step in job["steps"] if "run" in step] for name, job in document["jobs"].items()}
+    return {name: job["script"] for name, job in document.items() if isinstance(job, dict) and "script" in job}
+
+
+def do_yaml(folder, block):
+    if yaml is None:
+        return 0
+    try:
+        jobs = jobs_of(yaml.safe_load(block.text))
+    except (yaml.YAMLError, KeyError, TypeError) as wrong:
+        raise Untrue(f"no file of jobs: {wrong!r}") from None
+    done, left = 0, set(jobs)
+    for name, variables in (line.split(":", 1) for line in block.notes.get("jobs", "").splitlines()):
+        left.discard(name)
+        if name not in jobs:
+            raise Untrue(f"there is no job '{name}'")
+        for script in jobs[name]:
+            if "${{" in script:
+                raise Untrue(f"the shell does not know what this is: {script}")
+            folder.demand(f"( set -e\nexport NOTHING= {variables}\n{cut_short(script)}\n)")
+            done += 1
+    if left:
+        raise Untrue(f"nothing says when {', '.join(sorted(left))} runs")
+    return done
+
+
 def do_block(folder, block):
     """What it says. Returns how many things were done."""
     if "setup" in block.notes:
@@ -231,7 +271,7 @@ def do_block(folder, block):
         return 0
     if block.language == "text":
         return 0
-    kinds = {"c": do_code, "sh": do_commands, "console": do_transcript, "diff": do_change}
+    kinds = {"c": do_code, "sh": do_commands, "console": do_transcript, "diff": do_change, "yaml": do_yaml}
     if block.language not in kinds:
         raise Untrue(f"a block of '{block.language}' needs <!-- file: NAME --> before it")
     return kinds[block.language](folder, block)
@@ -245,9 +285,18 @@ def check_links(source, page, text):
             raise Untrue(f"links to {target}, which is not there")
 
 
+def check_index(source, text):
+    """It leads to every page."""
+    for page in source.glob("docs/*.md"):
+        if page.name != "README.md" and f"({page.name})" not in text:
+            raise Untrue(f"does not lead to {page.name}")
+
+
 def check_page(source, build, work, compiler, page):
     text = (source / page).read_text()
     check_links(source, page, text)
+    if page == "docs/README.md":
+        check_index(source, text)
     if page in OTHER_TESTS:
         if page not in (source / "tests" / OTHER_TESTS[page]).read_text():
             raise Untrue(f"tests/{OTHER_TESTS[page]} says nothing of it")
@@ -277,6 +326,8 @@ def main():
     source, build, work = (Path(argument).resolve() for argument in sys.argv[1:4])
     compiler, pages = sys.argv[4], sys.argv[5:]
     self_test()
+    if yaml is None:
+        print("check_docs: no PyYAML here: what stands in YAML is not tried")
     subprocess.run(["cmake", "--install", build, "--prefix", work / "tree"], check=True, stdout=subprocess.DEVNULL)
     pages = pages or [str(p.relative_to(source)) for p in
                       [source / "README.md", *sorted(source.glob("docs/*.md")), *sorted(source.glob("C*.md"))]]
