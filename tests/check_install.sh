@@ -1,5 +1,6 @@
 #!/bin/sh
-# The installed tree, alone, in a prefix that was moved: check_install.sh SOURCE BUILD CC VERSION.
+# The installed tree, alone, in a prefix that was moved: check_install.sh SOURCE BUILD CC VERSION [TREE].
+# With a TREE it is that one, in the place of one that is installed from BUILD.
 #
 #  - a project that uses find_package builds against it, static and shared, in C and in C++; so does one by pkg-config,
 #    and README's own program by README's own line; each runs through quipu_main, and all of them go the same way;
@@ -10,6 +11,7 @@ source=$(CDPATH='' cd -- "$1" && pwd)
 build=$2
 cc=$3
 version=$4
+tree=${5-}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 fail() {
@@ -29,9 +31,12 @@ expect() {
 
 # ---- the tree ----
 
-quietly cmake --install "$build" --prefix "$work/first"
-mv "$work/first" "$work/moved"
-prefix=$work/moved
+prefix=$tree
+if [ -z "$tree" ]; then
+    quietly cmake --install "$build" --prefix "$work/first"
+    mv "$work/first" "$work/moved"
+    prefix=$work/moved
+fi
 pc=$(find "$prefix" -name quipu.pc)
 libdir=$(dirname "$(dirname "$pc")")
 for file in "$libdir/libquipu.a" "$libdir/libquipu.so" "$libdir/libquipu.so.$version" "$prefix/bin/quipu" \
@@ -39,9 +44,9 @@ for file in "$libdir/libquipu.a" "$libdir/libquipu.so" "$libdir/libquipu.so.$ver
     [ -e "$file" ] || fail "not installed: ${file#"$prefix"/}"
 done
 if [ -d "$build/man" ]; then
-    man=$(find "$prefix" -path '*/man3/quipu_channel.3')
-    grep -q 'qp_sender_clone' "$man" && [ -e "$(dirname "$man")/qp_recv.3" ] && [ -e "$(dirname "$man")/../man1/quipu.1" ] ||
-        fail 'the manual is not installed'
+    for page in man3/quipu_channel.3 man3/qp_recv.3 man1/quipu.1; do
+        gzip -cdf "$prefix/share/man/$page"* | grep -q quipu || fail "the manual is not installed: $page"
+    done
 fi
 for header in "$source"/include/quipu/*; do
     cmp -s "$header" "$prefix/include/quipu/${header##*/}" || fail "installed otherwise than it is: ${header##*/}"
