@@ -44,12 +44,12 @@ struct qp_receiver {
 struct qp_channel {
     struct qp_object object;
     size_t buffered, reserved;
-    size_t room;           /* slots of the ring */
-    char *in, *out;        /* the slot of the next value that enters, and of the first to leave */
-    char *ring, *end;      /* behind the last slot */
-    size_t stride, offset; /* of a slot; in it, of the value, before which stands its number; 0: it has none */
-    size_t size;           /* of a value */
-    bool bounded, closed;
+    size_t room;      /* slots of the ring */
+    char *in, *out;   /* the slot of the next value that enters, and of the first to leave */
+    char *ring, *end; /* the first slot, and behind the last */
+    size_t stride;    /* from a slot to the next; where values have numbers, they stand between them */
+    size_t size;      /* of a value */
+    bool closed, numbered, bounded;
     struct qp_wait_queue receiving, sending, settled;
     size_t senders, receivers;
     size_t references; /* senders, receivers, permits, and who is at work on it */
@@ -63,10 +63,17 @@ enum { UNBOUNDED_ROOM = 8 };
 
 /* ---- the ring ---- */
 
-static void set_ring(struct qp_channel *self, char *ring, size_t room)
+/* Before each slot, where values have numbers. */
+static size_t number_room(const struct qp_channel *self)
 {
-    self->ring = self->in = self->out = ring;
-    self->end = ring + room * self->stride;
+    size_t align = self->type->align;
+    return !self->numbered ? 0 : align < sizeof(uint64_t) ? sizeof(uint64_t) : align;
+}
+
+static void set_ring(struct qp_channel *self, char *memory, size_t room)
+{
+    self->ring = self->in = self->out = memory + number_room(self);
+    self->end = self->ring + room * self->stride;
     self->room = room;
 }
 
@@ -81,12 +88,17 @@ static size_t ring_size(const struct qp_channel *self)
     return (size_t)(self->end - self->ring);
 }
 
-/* Copies all slots, the first to leave first. */
+static char *ring_memory(const struct qp_channel *self)
+{
+    return self->ring - number_room(self);
+}
+
+/* Copies all slots, each with the number before it, the first to leave first. */
 static void copy_slots(const struct qp_channel *self, char *to)
 {
     size_t until_end = (size_t)(self->end - self->out);
-    memcpy(to, self->out, until_end);
-    memcpy(to + until_end, self->ring, ring_size(self) - until_end);
+    memcpy(to, self->out - number_room(self), until_end);
+    memcpy(to + until_end, ring_memory(self), ring_size(self) - until_end);
 }
 
 static bool has_slot(const struct qp_channel *self)
@@ -94,21 +106,29 @@ static bool has_slot(const struct qp_channel *self)
     return self->buffered + self->reserved < self->room;
 }
 
-/* All slots are in use: twice as many, where there is no bound. QP_FULL where there is one; QP_NOMEM. */
+/* Twice as many slots. QP_NOMEM. */
 static enum qp_status grow(struct qp_channel *self)
 {
     size_t size = ring_size(self);
-    char *old = self->ring, *ring;
-    if (self->bounded)
-        return QP_FULL;
-    ring = size > SIZE_MAX / 4 ? NULL : qp_allocate(self->object.runtime, size * 2);
-    if (!ring)
+    char *old = ring_memory(self), *memory;
+    memory = size > SIZE_MAX / 4 ? NULL : qp_allocate(self->object.runtime, size * 2);
+    if (!memory)
         return QP_NOMEM;
-    copy_slots(self, ring);
-    set_ring(self, ring, self->room * 2);
-    self->in = ring + self->buffered * self->stride;
+    copy_slots(self, memory);
+    set_ring(self, memory, self->room * 2);
+    self->in = self->ring + self->buffered * self->stride;
     qp_release(self->object.runtime, old, size);
     return QP_OK;
+}
+
+/* A slot is wanted: QP_OK where there is one, or could be made; else QP_SEND_FAILED, QP_FULL, QP_NOMEM. */
+static inline enum qp_status want_slot(struct qp_channel *self)
+{
+    if (QP_UNLIKELY(self->closed))
+        return QP_SEND_FAILED;
+    if (has_slot(self))
+        return QP_OK;
+    return self->bounded ? QP_FULL : grow(self);
 }
 
 /* ---- waking ---- */
@@ -121,9 +141,8 @@ static bool ended(const struct qp_channel *self)
 /* Wakes the first who waits to receive, if it can go on. */
 static void wake_receiver(struct qp_channel *self)
 {
-    struct qp_wait *first = qp_wait_queue_first(&self->receiving);
-    if (first && (self->buffered || ended(self)))
-        qp_wake(first->waker);
+    if (!qp_wait_queue_empty(&self->receiving) && (self->buffered || ended(self)))
+        qp_wake(self->receiving.end.next->waker);
 }
 
 /* The wait of a send or reserve is over, and it will hear how when it is polled. Both begin with the same members. */
@@ -133,15 +152,19 @@ static void settle(struct qp_channel *self, struct qp_wait *wait, enum stage sta
     QP_CONTAINER(wait, struct qp_send_future, wait)->future.stage = (uint8_t)stage;
 }
 
-/* A slot is free: it goes to whoever waits first. */
-static void give_slot(struct qp_channel *self)
+QP_APART static void grant_slot(struct qp_channel *self, struct qp_wait *to)
 {
-    struct qp_wait *first = qp_wait_queue_pop(&self->sending);
-    if (!first)
-        return;
     self->reserved++;
-    settle(self, first, GRANTED);
-    qp_wait_granted(first, &self->object);
+    qp_wait_remove(to);
+    settle(self, to, GRANTED);
+    qp_wait_granted(to, &self->object);
+}
+
+/* A slot is free: it goes to whoever waits first. */
+static inline void give_slot(struct qp_channel *self)
+{
+    if (!qp_wait_queue_empty(&self->sending))
+        grant_slot(self, self->sending.end.next);
 }
 
 /* A reserved slot is not used: passes it on, and sees whether that was the end. */
@@ -163,11 +186,10 @@ static void refuse_senders(struct qp_channel *self)
 
 /* ---- values enter and leave ---- */
 
-static uint64_t number_in(const struct qp_channel *self, const char *slot)
+static uint64_t number_of(const char *slot)
 {
-    uint64_t id = 0;
-    if (self->offset)
-        memcpy(&id, slot, sizeof id);
+    uint64_t id;
+    memcpy(&id, slot - sizeof id, sizeof id);
     return id;
 }
 
@@ -178,8 +200,10 @@ QP_COLD static struct qp_channel *move_large(struct qp_channel *self, void *to, 
     return self;
 }
 
-QP_COLD static struct qp_channel *tell_queued(struct qp_channel *self, uint64_t id, uint64_t permit)
+/* A value in that slot has a number, by a permit's or none. */
+QP_COLD static struct qp_channel *number(struct qp_channel *self, char *slot, uint64_t id, uint64_t permit)
 {
+    memcpy(slot - sizeof id, &id, sizeof id);
     QP_EMIT(VALUE_QUEUED, .object = self->object.id, .fields = {id, permit});
     return self;
 }
@@ -189,13 +213,11 @@ static inline void enqueue(struct qp_channel *self, const void *value, uint64_t 
 {
     char *slot = self->in;
     self->in = next_slot(self, slot);
-    if (self->offset)
-        memcpy(slot, &id, sizeof id);
-    if (!qp_value_move_small(self->size, slot + self->offset, value))
-        self = move_large(self, slot + self->offset, value);
-    if (QP_TRACING)
-        self = tell_queued(self, id, permit);
-    if (self->buffered++ == 0)
+    if (!qp_value_move_small(self->size, slot, value))
+        self = move_large(self, slot, value);
+    if (QP_UNLIKELY(self->numbered))
+        self = number(self, slot, id, permit);
+    if (++self->buffered == 1)
         wake_receiver(self);
 }
 
@@ -211,7 +233,7 @@ static inline char *dequeue(struct qp_channel *self)
 QP_COLD static struct qp_channel *tell_received(struct qp_channel *self, const char *slot, const void *value)
 {
     char text[QP_PRINT_SIZE];
-    QP_EMIT(VALUE_RECEIVED, .object = self->object.id, .fields = {number_in(self, slot)},
+    QP_EMIT(VALUE_RECEIVED, .object = self->object.id, .fields = {number_of(slot)},
             .text = qp_print(self->type, value, text));
     return self;
 }
@@ -219,9 +241,9 @@ QP_COLD static struct qp_channel *tell_received(struct qp_channel *self, const c
 static inline void take(struct qp_channel *self, void *value)
 {
     char *slot = dequeue(self);
-    if (!qp_value_move_small(self->size, value, slot + self->offset))
-        self = move_large(self, value, slot + self->offset);
-    if (QP_TRACING)
+    if (!qp_value_move_small(self->size, value, slot))
+        self = move_large(self, value, slot);
+    if (QP_UNLIKELY(self->numbered))
         self = tell_received(self, slot, value);
     give_slot(self);
 }
@@ -285,7 +307,7 @@ static void receiver_in_use(const struct qp_receiver *receiver)
 QP_COLD static void end(struct qp_channel *self)
 {
     qp_object_end(&self->object);
-    qp_release(self->object.runtime, self->ring, ring_size(self));
+    qp_release(self->object.runtime, ring_memory(self), ring_size(self));
     qp_release(self->object.runtime, self, sizeof *self);
 }
 
@@ -371,18 +393,17 @@ static struct qp_receiver *add_receiver(struct qp_channel *self, struct qp_recei
 static bool make_ring(struct qp_channel *self, size_t room)
 {
     const struct qp_runtime *runtime = self->object.runtime;
-    bool numbered = !runtime || runtime->tracing.first;
-    size_t align = numbered && self->type->align < sizeof(uint64_t) ? sizeof(uint64_t) : self->type->align;
-    size_t size = self->type->size ? self->type->size : 1;
-    char *ring;
-    self->offset = numbered ? align : 0;
-    self->stride = (self->offset + size + align - 1) / align * align;
+    size_t align, size = self->type->size ? self->type->size : 1;
+    char *memory;
+    self->numbered = !runtime || runtime->tracing.first;
+    align = self->numbered ? number_room(self) : self->type->align;
+    self->stride = number_room(self) + (size + align - 1) / align * align;
     if (room > SIZE_MAX / 2 / self->stride)
         return false;
-    ring = qp_allocate(self->object.runtime, room * self->stride);
-    if (ring)
-        set_ring(self, ring, room);
-    return ring != NULL;
+    memory = qp_allocate(self->object.runtime, room * self->stride);
+    if (memory)
+        set_ring(self, memory, room);
+    return memory != NULL;
 }
 
 static enum qp_status create(const struct qp_type *type, size_t capacity, bool bounded, struct qp_sender **sender,
@@ -490,38 +511,30 @@ QP_COLD static enum qp_status send_refused(const struct qp_send_future *self, en
 }
 
 /* Somebody wants its value sent, whether at its first poll or when it is dropped without one. */
-QP_COLD static struct qp_send_future *tell_send(struct qp_send_future *self)
+QP_COLD static void tell_send(struct qp_send_future *self)
 {
     self->value_id = tell_sent(self->sender->channel, self->value, "send", self->future.id);
-    return self;
 }
 
-static enum qp_status send_now(struct qp_send_future *self)
+static inline enum qp_status send_now(const struct qp_send_future *self, struct qp_channel *channel)
 {
-    enqueue(self->sender->channel, self->value, self->value_id, 0);
+    enqueue(channel, self->value, self->value_id, 0);
     return QP_OK;
 }
 
-static enum qp_status send_without_slot(struct qp_send_future *self)
+static enum qp_status send_first(struct qp_send_future *self, struct qp_waker *waker)
 {
-    enum qp_status status = grow(self->sender->channel);
-    if (status == QP_OK)
-        return send_now(self);
-    if (status == QP_NOMEM)
-        return send_refused(self, QP_NOMEM);
-    wait_to_send(&self->future, &self->wait, self->sender, self->wait.waker);
-    return QP_PENDING;
-}
-
-static enum qp_status send_first(struct qp_send_future *self)
-{
-    const struct qp_channel *channel;
+    struct qp_channel *channel = self->sender->channel;
+    enum qp_status status;
     if (QP_TRACING)
-        self = tell_send(self);
-    channel = self->sender->channel;
-    if (QP_UNLIKELY(channel->closed))
-        return send_refused(self, QP_SEND_FAILED);
-    return has_slot(channel) ? send_now(self) : send_without_slot(self);
+        tell_send(self);
+    status = want_slot(channel);
+    if (status == QP_OK)
+        return send_now(self, channel);
+    if (status != QP_FULL)
+        return send_refused(self, status);
+    wait_to_send(&self->future, &self->wait, self->sender, waker);
+    return QP_PENDING;
 }
 
 /* It waited, and has been granted a slot or refused one. */
@@ -536,16 +549,27 @@ static enum qp_status send_settled(struct qp_send_future *self)
         return send_refused(self, QP_SEND_FAILED);
     }
     channel->reserved--;
-    return send_now(self);
+    return send_now(self, channel);
+}
+
+/* It has a number, or there is no slot for it, or it waited. */
+QP_APART static enum qp_status send_in_turn(struct qp_send_future *self, struct qp_waker *waker)
+{
+    if (self->future.stage == NEW)
+        return send_first(self, waker);
+    if (self->future.stage != WAITING)
+        return send_settled(self);
+    self->wait.waker = waker;
+    return QP_PENDING;
 }
 
 static enum qp_status send_poll(struct qp_future *future, struct qp_waker *waker)
 {
     struct qp_send_future *self = (struct qp_send_future *)future;
-    self->wait.waker = waker;
-    if (future->stage == NEW)
-        return send_first(self);
-    return future->stage == WAITING ? QP_PENDING : send_settled(self);
+    struct qp_channel *channel = self->sender->channel;
+    if (QP_UNLIKELY(future->stage != NEW || channel->numbered || channel->closed || !has_slot(channel)))
+        return send_in_turn(self, waker);
+    return send_now(self, channel);
 }
 
 /* A wait to send is cancelled. */
@@ -580,7 +604,7 @@ enum qp_status qp_try_send(struct qp_sender *sender, void *value)
 {
     struct qp_channel *self = sender->channel;
     uint64_t id = value_given(self, value, "try_send");
-    enum qp_status status = self->closed ? QP_SEND_FAILED : has_slot(self) ? QP_OK : grow(self);
+    enum qp_status status = want_slot(self);
     QP_EMIT(CALLED, .object = self->object.id, .op = "try_send", .fields = {(uint64_t)status, 1});
     if (status == QP_OK)
         enqueue(self, value, id, 0);
@@ -613,12 +637,9 @@ static const struct qp_owned_ops permit_ops = {"a permit", NULL, permit_release,
 static enum qp_status reserved(struct qp_reserve_future *self)
 {
     struct qp_channel *channel = self->sender->channel;
-    uint64_t id;
     channel->references++;
-    id = qp_hold_acquired(self->hold, &channel->object, QP_HOLD_SLOT, 1, &permit_ops);
-    *self->permit = (struct qp_permit){self->hold, id};
-    qp_hold_told(self->hold);
-    return QP_OK;
+    self->permit->hold = self->hold;
+    return qp_hold_acquired(self->hold, &channel->object, QP_HOLD_SLOT, 1, &permit_ops, &self->permit->id);
 }
 
 static enum qp_status reserve_refused(struct qp_reserve_future *self, enum qp_status status)
@@ -636,7 +657,7 @@ static enum qp_status reserve_first(struct qp_reserve_future *self, struct qp_wa
     self->hold = qp_hold_take(channel->object.runtime);
     if (!self->hold)
         return QP_NOMEM;
-    status = has_slot(channel) ? QP_OK : grow(channel);
+    status = want_slot(channel);
     if (status == QP_OK) {
         channel->reserved++;
         return reserved(self);
@@ -690,7 +711,7 @@ enum qp_status qp_permit_send(struct qp_permit *permit, void *value)
 {
     struct qp_hold *hold = qp_hold_named(permit->hold, permit->id);
     struct qp_channel *self;
-    uint64_t id, number = permit->id;
+    uint64_t id, number = qp_hold_number(permit->id);
     *permit = (struct qp_permit){NULL, 0};
     if (!hold) {
         QP_EMIT(CALLED, .op = "permit_send", .fields = {QP_USED, 1, number});
@@ -739,7 +760,7 @@ static void drop_buffered(struct qp_channel *self)
     while (self->buffered) {
         char *slot = dequeue(self);
         self->dropped++;
-        qp_value_drop(self->type, slot + self->offset, self->object.id, number_in(self, slot), QP_DROP_CHANNEL);
+        qp_value_drop(self->type, slot, self->object.id, self->numbered ? number_of(slot) : 0, QP_DROP_CHANNEL);
     }
 }
 
@@ -808,22 +829,25 @@ static enum qp_status receive(struct qp_recv_future *self)
         leave_receiving(self);
     if (status == QP_OK)
         take(channel, self->value);
-    wake_receiver(channel);
+    if (QP_UNLIKELY(!qp_wait_queue_empty(&channel->receiving)))
+        wake_receiver(channel);
     return status;
 }
 
-static enum qp_status recv_waiting(struct qp_recv_future *self)
+/* There is nothing for it, or somebody else waits, or it waited. */
+QP_APART static enum qp_status recv_in_turn(struct qp_recv_future *self, struct qp_waker *waker)
 {
     struct qp_channel *channel = self->receiver->channel;
-    const struct qp_wait *first = qp_wait_queue_first(&channel->receiving);
-    bool turn = self->future.stage == NEW ? !first : first == &self->wait;
+    const struct qp_wait *first = channel->receiving.end.next;
+    bool turn = first == (self->future.stage == NEW ? &channel->receiving.end : &self->wait);
     if (turn && (channel->buffered || ended(channel)))
         return receive(self);
     if (self->future.stage == NEW) {
         self->receiver->pending++;
-        qp_wait_queue_push(&channel->receiving, &self->wait, self->wait.waker);
+        qp_wait_queue_push(&channel->receiving, &self->wait, waker);
         self->future.stage = WAITING;
     }
+    self->wait.waker = waker;
     return QP_PENDING;
 }
 
@@ -831,9 +855,8 @@ static enum qp_status recv_poll(struct qp_future *future, struct qp_waker *waker
 {
     struct qp_recv_future *self = (struct qp_recv_future *)future;
     struct qp_channel *channel = self->receiver->channel;
-    self->wait.waker = waker;
-    if (future->stage != NEW || !channel->buffered || !qp_wait_queue_empty(&channel->receiving))
-        return recv_waiting(self);
+    if (QP_UNLIKELY(future->stage != NEW || !channel->buffered || !qp_wait_queue_empty(&channel->receiving)))
+        return recv_in_turn(self, waker);
     take(channel, self->value); /* as receive() does, but there is nobody to leave and nobody behind */
     return QP_OK;
 }

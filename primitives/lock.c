@@ -51,8 +51,8 @@ struct qp_rwlock {
     bool writer;
 };
 
-static void mutex_pass_on(struct qp_mutex *mutex);
-static void rwlock_let_in(struct qp_rwlock *lock);
+static inline void mutex_pass_on(struct qp_mutex *mutex);
+static inline void rwlock_let_in(struct qp_rwlock *lock);
 
 /* ---- the lock as an object ---- */
 
@@ -121,13 +121,17 @@ static void drop(struct lock *lock)
     unreference(lock);
 }
 
+static const char *holder(const struct qp_hold *hold)
+{
+    return hold->task ? qp_task_label(hold->task) : "somebody outside any task";
+}
+
 static void refuse_holder(const struct lock *lock)
 {
     const struct qp_hold *hold = lock->hold;
-    if (hold->id)
+    if (qp_hold_is_held(hold))
         qp_misuse("%s destroyed by %s while %s holds it%s: a guard cannot outlive it", qp_object_label(&lock->object),
-                  qp_task_label(qp_task_id()), hold->task ? qp_task_label(hold->task) : "somebody outside any task",
-                  qp_site_label(" since ", hold->site));
+                  qp_task_label(qp_task_id()), holder(hold), qp_site_label(" since ", hold->site));
 }
 
 /* Ends it now: nobody may hold it, wait for it, or have been handed it without having run. */
@@ -150,7 +154,7 @@ QP_COLD QP_NORETURN static void locked_again(const struct lock *lock)
 static void refuse_relock(const struct lock *lock)
 {
     const struct qp_hold *hold = lock->hold;
-    if (QP_UNLIKELY(hold->id && hold->scope && hold->scope == qp_thread.scope))
+    if (QP_UNLIKELY(qp_hold_is_held(hold) && hold->scope && hold->scope == qp_thread.scope))
         locked_again(lock);
 }
 
@@ -243,21 +247,19 @@ void qp_guard_give(const struct qp_guard *guard, const struct qp_handle *to)
 }
 
 /* The guard has a reference by now. */
-static inline void acquired(struct lock *lock, struct qp_hold *hold, enum qp_hold_style style,
-                            const struct qp_owned_ops *ops, struct qp_guard *guard)
+static inline enum qp_status acquired(struct lock *lock, struct qp_hold *hold, enum qp_hold_style style,
+                                      const struct qp_owned_ops *ops, struct qp_guard *guard)
 {
-    uint64_t id = qp_hold_acquired(hold, &lock->object, style, 1, ops);
-    *guard = (struct qp_guard){hold, id};
-    qp_hold_told(hold);
+    guard->hold = hold;
+    return qp_hold_acquired(hold, &lock->object, style, 1, ops, &guard->id);
 }
 
 /* Of a lock that one has alone: `promised` where it was handed to somebody who has not run. */
 static void say_holder(const struct lock *lock, bool promised, const char *how, const struct qp_say *to)
 {
     const struct qp_hold *hold = lock->hold;
-    if (hold->id)
-        qp_say(to, ": %s by %s%s", how, hold->task ? qp_task_label(hold->task) : "somebody outside any task",
-               qp_site_label(" since ", hold->site));
+    if (qp_hold_is_held(hold))
+        qp_say(to, ": %s by %s%s", how, holder(hold), qp_site_label(" since ", hold->site));
     else
         qp_say(to, ": %s", promised ? "handed to a waiter that has not run" : "free");
 }
@@ -306,25 +308,32 @@ void qp_mutex_give(struct qp_mutex *mutex, const struct qp_handle *to)
     qp_owned_give(&mutex->lock.owned, to, "a mutex");
 }
 
+QP_APART static void mutex_hand_over(struct qp_mutex *mutex, struct qp_wait *to)
+{
+    qp_wait_remove(to);
+    QP_CONTAINER(to, struct qp_lock_future, wait)->future.stage = GRANTED;
+    qp_wait_granted(to, &mutex->lock.object);
+}
+
 /* Nobody has it any more: hands it to the first waiter. */
-static void mutex_pass_on(struct qp_mutex *mutex)
+static inline void mutex_pass_on(struct qp_mutex *mutex)
 {
-    struct qp_wait *first = qp_wait_queue_pop(&mutex->lock.waiters);
-    if (!first) {
+    if (QP_LIKELY(qp_wait_queue_empty(&mutex->lock.waiters)))
         mutex->taken = false;
-        return;
-    }
-    QP_CONTAINER(first, struct qp_lock_future, wait)->future.stage = GRANTED;
-    qp_wait_granted(first, &mutex->lock.object);
+    else
+        mutex_hand_over(mutex, mutex->lock.waiters.end.next);
 }
 
-static void mutex_acquired(struct qp_mutex *mutex, struct qp_guard *guard)
+static inline enum qp_status mutex_acquired(struct qp_mutex *mutex, struct qp_guard *guard)
 {
-    acquired(&mutex->lock, mutex->lock.hold, QP_HOLD_LOCK, &mutex_guard_ops, guard);
+    return acquired(&mutex->lock, mutex->lock.hold, QP_HOLD_LOCK, &mutex_guard_ops, guard);
 }
 
-static enum qp_status lock_waits(struct qp_lock_future *self, struct qp_waker *waker)
+/* It is not free, or was handed over. */
+QP_APART static enum qp_status lock_in_turn(struct qp_lock_future *self, struct qp_waker *waker)
 {
+    if (self->future.stage == GRANTED)
+        return mutex_acquired(self->mutex, self->guard);
     if (self->future.stage == NEW) {
         refuse_relock(&self->mutex->lock);
         queue(&self->mutex->lock, &self->future, &self->wait, waker);
@@ -337,14 +346,11 @@ static enum qp_status lock_poll(struct qp_future *future, struct qp_waker *waker
 {
     struct qp_lock_future *self = (struct qp_lock_future *)future;
     struct qp_mutex *mutex = self->mutex;
-    if (future->stage == NEW && !mutex->taken) {
-        mutex->taken = true;
-        mutex->lock.references++;
-    } else if (future->stage != GRANTED) {
-        return lock_waits(self, waker);
-    }
-    mutex_acquired(mutex, self->guard);
-    return QP_OK;
+    if (QP_UNLIKELY(future->stage != NEW || mutex->taken))
+        return lock_in_turn(self, waker);
+    mutex->taken = true;
+    mutex->lock.references++;
+    return mutex_acquired(mutex, self->guard);
 }
 
 static void lock_drop(struct qp_future *future)
@@ -374,8 +380,7 @@ enum qp_status qp_try_lock(struct qp_mutex *mutex, struct qp_guard *guard)
         return status;
     mutex->taken = true;
     mutex->lock.references++;
-    mutex_acquired(mutex, guard);
-    return QP_OK;
+    return mutex_acquired(mutex, guard);
 }
 
 /* ---- readers-writer lock ---- */
@@ -449,8 +454,7 @@ static void promise(struct qp_rwlock *lock, bool writing)
         lock->readers++;
 }
 
-/* Lets in whoever is first, as long as that is possible. */
-static void rwlock_let_in(struct qp_rwlock *lock)
+QP_APART static void rwlock_let_waiters_in(struct qp_rwlock *lock)
 {
     struct qp_wait *first;
     while ((first = qp_wait_queue_first(&lock->lock.waiters)) != NULL) {
@@ -464,6 +468,13 @@ static void rwlock_let_in(struct qp_rwlock *lock)
     }
 }
 
+/* Lets in whoever is first, as long as that is possible. */
+static inline void rwlock_let_in(struct qp_rwlock *lock)
+{
+    if (QP_UNLIKELY(!qp_wait_queue_empty(&lock->lock.waiters)))
+        rwlock_let_waiters_in(lock);
+}
+
 /* What was promised to a future that is cancelled now. */
 static void take_back(struct qp_rwlock *lock, bool writing)
 {
@@ -474,12 +485,11 @@ static void take_back(struct qp_rwlock *lock, bool writing)
     rwlock_let_in(lock);
 }
 
-static inline void rwlock_acquired(struct qp_rwlock *lock, bool writing, struct qp_hold *hold, struct qp_guard *guard)
+static inline enum qp_status rwlock_acquired(struct qp_rwlock *lock, bool writing, struct qp_hold *hold,
+                                             struct qp_guard *guard)
 {
-    if (writing)
-        acquired(&lock->lock, hold, QP_HOLD_WRITE, &write_guard_ops, guard);
-    else
-        acquired(&lock->lock, hold, QP_HOLD_READ, &read_guard_ops, guard);
+    return writing ? acquired(&lock->lock, hold, QP_HOLD_WRITE, &write_guard_ops, guard)
+                   : acquired(&lock->lock, hold, QP_HOLD_READ, &read_guard_ops, guard);
 }
 
 /* A writer's hold is the lock's own. */
@@ -494,27 +504,39 @@ static bool is_free(const struct qp_rwlock *lock, bool writing)
     return admits(lock, writing) && qp_wait_queue_empty(&lock->lock.waiters);
 }
 
+/* It is not free, or somebody waits, or it was let in. */
+QP_APART static enum qp_status enter_in_turn(struct qp_rwlock_future *self, struct qp_waker *waker)
+{
+    struct qp_rwlock *lock = self->lock;
+    if (self->future.stage == GRANTED)
+        return rwlock_acquired(lock, writes(self), self->hold, self->guard);
+    if (self->future.stage == NEW) {
+        self->hold = take_hold(lock, writes(self));
+        if (!self->hold)
+            return QP_NOMEM;
+        refuse_relock(&lock->lock);
+        queue(&lock->lock, &self->future, &self->wait, waker);
+    }
+    self->wait.waker = waker;
+    return QP_PENDING;
+}
+
+static inline enum qp_status enter_now(struct qp_rwlock *lock, bool writing, struct qp_hold *hold,
+                                       struct qp_guard *guard)
+{
+    promise(lock, writing);
+    lock->lock.references++;
+    return rwlock_acquired(lock, writing, hold, guard);
+}
+
 static inline enum qp_status rwlock_poll(struct qp_rwlock_future *self, struct qp_waker *waker, bool writing)
 {
     struct qp_rwlock *lock = self->lock;
-    if (self->future.stage == WAITING) {
-        self->wait.waker = waker;
-        return QP_PENDING;
-    }
-    if (self->future.stage == NEW) {
-        self->hold = take_hold(lock, writing);
-        if (!self->hold)
-            return QP_NOMEM;
-        if (!is_free(lock, writing)) {
-            refuse_relock(&lock->lock);
-            queue(&lock->lock, &self->future, &self->wait, waker);
-            return QP_PENDING;
-        }
-        promise(lock, writing);
-        lock->lock.references++;
-    }
-    rwlock_acquired(lock, writing, self->hold, self->guard);
-    return QP_OK;
+    struct qp_hold *hold;
+    if (QP_UNLIKELY(self->future.stage != NEW || !is_free(lock, writing)))
+        return enter_in_turn(self, waker);
+    hold = take_hold(lock, writing);
+    return QP_LIKELY(hold != NULL) ? enter_now(lock, writing, hold, self->guard) : QP_NOMEM;
 }
 
 static enum qp_status read_poll(struct qp_future *future, struct qp_waker *waker)
@@ -559,12 +581,7 @@ static enum qp_status try_enter(struct qp_rwlock *lock, bool writing, struct qp_
     enum qp_status status = !free_now ? QP_BUSY : hold ? QP_OK : QP_NOMEM;
     QP_EMIT(CALLED, .object = lock->lock.object.id, .op = writing ? "try_write" : "try_read",
             .fields = {(uint64_t)status, 1});
-    if (status != QP_OK)
-        return status;
-    promise(lock, writing);
-    lock->lock.references++;
-    rwlock_acquired(lock, writing, hold, guard);
-    return QP_OK;
+    return status == QP_OK ? enter_now(lock, writing, hold, guard) : status;
 }
 
 enum qp_status qp_try_read(struct qp_rwlock *lock, struct qp_guard *guard)

@@ -165,12 +165,11 @@ static void permit_release(struct qp_owned *owned)
 static const struct qp_owned_ops permit_ops = {"a permit", NULL, permit_release, qp_hold_object};
 
 /* The permit has a reference by now. */
-static inline void acquired(struct qp_semaphore *self, struct qp_hold *hold, uint32_t count,
-                            struct qp_semaphore_permit *permit)
+static inline enum qp_status acquired(struct qp_semaphore *self, struct qp_hold *hold, uint32_t count,
+                                      struct qp_semaphore_permit *permit)
 {
-    uint64_t id = qp_hold_acquired(hold, &self->object, QP_HOLD_PERMIT, count, &permit_ops);
-    *permit = (struct qp_semaphore_permit){hold, id};
-    qp_hold_told(hold);
+    permit->hold = hold;
+    return qp_hold_acquired(hold, &self->object, QP_HOLD_PERMIT, count, &permit_ops, &permit->id);
 }
 
 void qp_semaphore_release(struct qp_semaphore_permit *permit)
@@ -189,7 +188,7 @@ void qp_semaphore_forget(struct qp_semaphore_permit *permit)
     if (!hold)
         return;
     self = (struct qp_semaphore *)hold->object;
-    QP_EMIT(HOLD_FORGOTTEN, .object = self->object.id, .fields = {hold->id, hold->count, hold->style});
+    QP_EMIT(HOLD_FORGOTTEN, .object = self->object.id, .fields = {qp_hold_number(hold->id), hold->count, hold->style});
     self->total -= hold->count;
     hold->count = 0;
     permit_release(&hold->owned);
@@ -231,13 +230,13 @@ bool qp_semaphore_is_closed(const struct qp_semaphore *self)
 /* ---- acquiring ---- */
 
 /* Takes what is there (nothing, where somebody waits), and queues for the rest. */
-static void queue(struct qp_acquire_future *future)
+static void queue(struct qp_acquire_future *future, struct qp_waker *waker)
 {
     struct qp_semaphore *self = future->semaphore;
     future->got = self->available;
     self->available = 0;
     self->references++;
-    qp_wait_queue_push(&self->waiters, &future->wait, future->wait.waker);
+    qp_wait_queue_push(&self->waiters, &future->wait, waker);
     future->future.stage = WAITING;
 }
 
@@ -254,46 +253,50 @@ static void leave(struct qp_acquire_future *future)
     unreference(self);
 }
 
-static enum qp_status acquire_first(struct qp_acquire_future *self)
+static inline enum qp_status acquire_now(struct qp_semaphore *self, struct qp_hold *hold, uint32_t count,
+                                         struct qp_semaphore_permit *permit)
 {
-    struct qp_semaphore *semaphore = self->semaphore;
-    self->hold = qp_hold_take(semaphore->object.runtime);
-    if (QP_UNLIKELY(!self->hold))
-        return QP_NOMEM;
-    if (semaphore->available < self->wanted) { /* as where somebody waits: then nothing is */
-        queue(self);
-        return QP_PENDING;
-    }
-    semaphore->available -= self->wanted;
-    semaphore->references++;
-    acquired(semaphore, self->hold, self->wanted, self->permit);
-    return QP_OK;
+    self->available -= count;
+    self->references++;
+    return acquired(self, hold, count, permit);
 }
 
-/* Gives the future back, so that the caller need not save it. */
-QP_COLD static struct qp_acquire_future *tell_asked(struct qp_acquire_future *self)
+/* There are too few (none, where somebody waits), or it has got them, or the semaphore is closed. */
+QP_APART static enum qp_status acquire_in_turn(struct qp_acquire_future *self, struct qp_waker *waker)
+{
+    if (self->semaphore->closed) {
+        leave(self);
+        return QP_SEMAPHORE_CLOSED;
+    }
+    if (self->future.stage == GRANTED)
+        return acquired(self->semaphore, self->hold, self->wanted, self->permit);
+    if (self->future.stage == NEW) {
+        self->hold = qp_hold_take(self->semaphore->object.runtime);
+        if (!self->hold)
+            return QP_NOMEM;
+        queue(self, waker);
+    }
+    self->wait.waker = waker;
+    return QP_PENDING;
+}
+
+QP_COLD static void tell_asked(const struct qp_acquire_future *self)
 {
     if (self->future.state == QP_FUTURE_NEW)
         QP_EMIT(FUTURE_ASKED, .future = self->future.id, .op = "acquire", .fields = {0, self->wanted});
-    return self;
 }
 
 static enum qp_status acquire_poll(struct qp_future *future, struct qp_waker *waker)
 {
     struct qp_acquire_future *self = (struct qp_acquire_future *)future;
-    self->wait.waker = waker;
+    struct qp_semaphore *semaphore = self->semaphore;
+    struct qp_hold *hold;
     if (QP_TRACING)
-        self = tell_asked(self);
-    if (QP_UNLIKELY(self->semaphore->closed)) {
-        leave(self);
-        return QP_SEMAPHORE_CLOSED;
-    }
-    if (self->future.stage == NEW)
-        return acquire_first(self);
-    if (self->future.stage == WAITING)
-        return QP_PENDING;
-    acquired(self->semaphore, self->hold, self->wanted, self->permit);
-    return QP_OK;
+        tell_asked(self);
+    if (QP_UNLIKELY(future->stage != NEW || semaphore->closed || semaphore->available < self->wanted))
+        return acquire_in_turn(self, waker);
+    hold = qp_hold_take(semaphore->object.runtime);
+    return QP_LIKELY(hold != NULL) ? acquire_now(semaphore, hold, self->wanted, self->permit) : QP_NOMEM;
 }
 
 static void acquire_drop(struct qp_future *future)
@@ -320,10 +323,5 @@ enum qp_status qp_try_acquire_many(struct qp_semaphore *self, uint32_t count, st
     if (status == QP_OK && !(hold = qp_hold_take(self->object.runtime)))
         status = QP_NOMEM;
     QP_EMIT(CALLED, .object = self->object.id, .op = "try_acquire", .fields = {(uint64_t)status, count});
-    if (status != QP_OK)
-        return status;
-    self->available -= count;
-    self->references++;
-    acquired(self, hold, count, permit);
-    return QP_OK;
+    return status == QP_OK ? acquire_now(self, hold, count, permit) : status;
 }

@@ -105,7 +105,7 @@ static inline void fetch_ahead(const struct qp_ready *ready)
 }
 
 /* Suspends. Returns when it is to be polled again. */
-__attribute__((noinline)) static void suspend(struct qp_coroutine *self)
+QP_APART static void suspend(struct qp_coroutine *self)
 {
     struct qp_task *task = qp_thread.task, *next;
     struct qp_runtime *runtime = qp_thread.runtime;
@@ -299,7 +299,7 @@ static void before_first_poll(struct qp_coroutine *self)
 }
 
 /* Where somebody listens, or the environment may do something to the task here, or nobody may await. */
-__attribute__((noinline)) static enum qp_status await_specially(struct qp_future *future, const struct qp_site *site)
+QP_APART static enum qp_status await_specially(struct qp_future *future, const struct qp_site *site)
 {
     struct qp_coroutine *self = qp_thread.coroutine;
     enum qp_status status;
@@ -335,7 +335,7 @@ static inline enum qp_status polled_ready(enum qp_status status)
 }
 
 /* What it waits for is pending. */
-__attribute__((noinline)) static enum qp_status wait_plainly(void)
+QP_APART static enum qp_status wait_plainly(void)
 {
     enum qp_status status;
     do {
@@ -349,7 +349,7 @@ __attribute__((noinline)) static enum qp_status wait_plainly(void)
 }
 
 /* A task's own wait to yield: it is woken at once, and ready when it is polled again. */
-__attribute__((noinline)) static enum qp_status yield_plainly(void)
+QP_APART static enum qp_status yield_plainly(void)
 {
     struct qp_coroutine *self = qp_thread.coroutine;
     qp_thread.task->flags |= QP_TASK_WOKEN;

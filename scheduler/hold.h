@@ -1,8 +1,9 @@
 /*
  * What is held of an object: a guard, a permit, a reserved slot. The user's struct names it by pointer and number.
  *
- * Invariants: `id` is 0 while nothing is held, and never the same twice in a runtime, so that a copy of a released
- * guard is known for what it is. Holds of a runtime are pooled and stay readable until it ends.
+ * Invariants: `id` is odd while something is held, and grows with each time, so that a copy of a released guard is
+ * known for what it is. While somebody listens, half of it is the hold's number in events, never the same twice in a
+ * runtime. Holds of a runtime are pooled and stay readable until it ends.
  */
 #ifndef SCHEDULER_HOLD_H
 #define SCHEDULER_HOLD_H
@@ -17,14 +18,25 @@ struct qp_hold {
         struct qp_hold *next;     /* in the pool */
     };
     uint64_t id;
-    uint64_t task;              /* who got it; 0: no task */
-    struct qp_scope *scope;     /* the function that got it */
-    const struct qp_site *site; /* and where */
+    uint64_t task;              /* who got it, or was given it; 0: no task */
+    struct qp_scope *scope;     /* the function */
+    const struct qp_site *site; /* and where it was got */
     uint32_t count;             /* permits */
     uint32_t style;             /* enum qp_hold_style */
 };
 
 enum qp_hold_style { QP_HOLD_LOCK, QP_HOLD_READ, QP_HOLD_WRITE, QP_HOLD_PERMIT, QP_HOLD_SLOT };
+
+static inline bool qp_hold_is_held(const struct qp_hold *hold)
+{
+    return hold->id & 1;
+}
+
+/* Of a hold with that `id`, in events. */
+static inline uint64_t qp_hold_number(uint64_t id)
+{
+    return id >> 1;
+}
 
 static inline struct qp_hold *qp_hold_of(struct qp_owned *owned)
 {
@@ -35,14 +47,13 @@ static inline struct qp_hold *qp_hold_of(struct qp_owned *owned)
 const struct qp_object *qp_hold_object(const struct qp_owned *owned);
 
 /*
- * The rare halves of what stands below: more memory, numbers outside a runtime, and what listeners are told. Telling of
- * a release gives the hold back, so that the caller need not save it: it costs nothing while nobody listens.
+ * The rare halves of what stands below: more memory, and what listeners are told. Telling gives back what the caller
+ * needs, so that it need not save it: it costs nothing while nobody listens.
  */
 struct qp_hold *qp_hold_make(struct qp_runtime *runtime);
 void qp_hold_free(struct qp_hold *hold);
-void qp_hold_tell_acquired(const struct qp_hold *hold);
+enum qp_status qp_hold_tell_acquired(struct qp_hold *hold, uint64_t *id);
 struct qp_hold *qp_hold_tell_released(struct qp_hold *hold);
-extern _Atomic uint64_t qp_holds_outside;
 
 /* Returns owned: an empty hold; NULL where there is no memory. */
 static inline struct qp_hold *qp_hold_take(struct qp_runtime *runtime)
@@ -65,28 +76,22 @@ static inline void qp_hold_give_back(struct qp_runtime *runtime, struct qp_hold 
     runtime->free_holds = hold;
 }
 
-/* The running function holds `object` now: numbers it and registers it. Returns its number. */
-static inline uint64_t qp_hold_acquired(struct qp_hold *hold, struct qp_object *object, enum qp_hold_style style,
-                                        uint32_t count, const struct qp_owned_ops *ops)
+/*
+ * The running function holds `object` now: registers the hold, writes its `id` to where a guard or permit has it, and
+ * tells of it: the last thing that an operation does. Returns QP_OK.
+ */
+static inline enum qp_status qp_hold_acquired(struct qp_hold *hold, struct qp_object *object, enum qp_hold_style style,
+                                              uint32_t count, const struct qp_owned_ops *ops, uint64_t *id)
 {
-    struct qp_runtime *runtime = object->runtime;
-    uint64_t id = QP_LIKELY(runtime != NULL) ? ++runtime->next_hold : ++qp_holds_outside;
     hold->object = object;
-    hold->id = id;
+    hold->id = *id = hold->id + 1;
     hold->task = qp_thread.task ? qp_thread.task->id : 0;
     hold->scope = qp_thread.scope;
     hold->site = qp_site_now();
     hold->count = count;
     hold->style = style;
     qp_own(&hold->owned, ops);
-    return id;
-}
-
-/* And tells of it: the last thing that an operation does. */
-static inline void qp_hold_told(const struct qp_hold *hold)
-{
-    if (QP_TRACING)
-        qp_hold_tell_acquired(hold);
+    return QP_TRACING ? qp_hold_tell_acquired(hold, id) : QP_OK;
 }
 
 /* It is held no more: tells of it and unregisters. What follows from that is the caller's. Returns it. */
@@ -95,11 +100,11 @@ static inline struct qp_hold *qp_hold_released(struct qp_hold *hold)
     if (QP_TRACING)
         hold = qp_hold_tell_released(hold);
     qp_owned_unlink(&hold->owned);
-    hold->id = 0;
+    hold->id++;
     return hold;
 }
 
-/* The hold that a guard or permit names (by a number that is not 0), if it still is what it was; else NULL. */
+/* The hold that a guard or permit names, if it still is what it was; else NULL. */
 static inline struct qp_hold *qp_hold_named(struct qp_hold *hold, uint64_t id)
 {
     return hold && hold->id == id ? hold : NULL;

@@ -6,6 +6,7 @@
 #include "scheduler/value.h"
 #include "scheduler/wait_queue.h"
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -175,14 +176,16 @@ static bool grow(struct qp_runtime *runtime)
     return true;
 }
 
+/* Outside a runtime each begins where no other was: memory that is given back is soon another's. */
 struct qp_hold *qp_hold_make(struct qp_runtime *runtime)
 {
+    static _Atomic uint64_t next;
     struct qp_hold *hold;
     if (runtime)
         return grow(runtime) ? qp_hold_take(runtime) : NULL;
     hold = malloc(sizeof *hold);
     if (hold)
-        hold->id = 0;
+        hold->id = atomic_fetch_add(&next, 2);
     return hold;
 }
 
@@ -206,16 +209,19 @@ const struct qp_object *qp_hold_object(const struct qp_owned *owned)
     return QP_CONTAINER_CONST(owned, struct qp_hold, owned)->object;
 }
 
-_Atomic uint64_t qp_holds_outside; /* the latest number of a hold outside a runtime */
-
-QP_COLD void qp_hold_tell_acquired(const struct qp_hold *hold)
+/* The number is new to the runtime, and beyond what the hold was while nobody listened. */
+QP_COLD enum qp_status qp_hold_tell_acquired(struct qp_hold *hold, uint64_t *id)
 {
-    QP_EMIT(HOLD_ACQUIRED, .object = hold->object->id, .fields = {hold->id, hold->count, hold->style});
+    uint64_t *last = &qp_thread.runtime->next_hold, least = qp_hold_number(hold->id), number;
+    number = *last = least > *last ? least : *last + 1;
+    hold->id = *id = number << 1 | 1;
+    QP_EMIT(HOLD_ACQUIRED, .object = hold->object->id, .fields = {number, hold->count, hold->style});
+    return QP_OK;
 }
 
 QP_COLD struct qp_hold *qp_hold_tell_released(struct qp_hold *hold)
 {
-    QP_EMIT(HOLD_RELEASED, .object = hold->object->id, .fields = {hold->id, hold->count, hold->style});
+    QP_EMIT(HOLD_RELEASED, .object = hold->object->id, .fields = {qp_hold_number(hold->id), hold->count, hold->style});
     return hold;
 }
 
@@ -227,5 +233,5 @@ void qp_hold_given(struct qp_hold *hold, uint64_t id, const struct qp_handle *to
     qp_owned_give(&hold->owned, to, noun);
     hold->task = to->id;
     hold->scope = qp_task_scope(to->task);
-    QP_EMIT(HOLD_GIVEN, .object = hold->object->id, .fields = {hold->id, to->id});
+    QP_EMIT(HOLD_GIVEN, .object = hold->object->id, .fields = {qp_hold_number(hold->id), to->id});
 }

@@ -48,6 +48,9 @@ struct qp_thread {
  */
 #define QP_COLD __attribute__((cold, noinline))
 
+/* Likewise, for what is done often, but less often than nothing more is to be done. */
+#define QP_APART __attribute__((noinline))
+
 extern _Thread_local struct qp_thread qp_thread __attribute__((tls_model("initial-exec")));
 
 /* The innermost await point under way, or NULL. */

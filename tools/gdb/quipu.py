@@ -347,7 +347,7 @@ def oneshot_state(runtime, o):
 
 def holder(runtime, lock, promised, how):
     hold = lock["hold"]
-    if not int(hold["id"]):
+    if not int(hold["id"]) & 1:
         return ": handed to a waiter that has not run" if promised else ": free"
     who = task_label(runtime, int(hold["task"])) if int(hold["task"]) else "somebody outside any task"
     since = " since %s:%d" % (text(hold["site"]["file"]), int(hold["site"]["line"])) if int(hold["site"]) else ""
