@@ -68,7 +68,7 @@ sed -n "${line}p" "$2/scenarios/channel_cloned_receivers.c" | grep -q qp_recv ||
 debug "$at" -ex "quipu bt $task full" -ex "quipu bt main"
 grep -q "^#0  consume (.*) at .*channel_cloned_receivers.c:$line: qp_recv" "$work/seen" ||
     fail "the backtrace of task $task: $(cat "$work/seen")"
-grep -q '^        value = [0-9]' "$work/seen" || fail "no variables: $(cat "$work/seen")"
+grep -q '^        [a-z]* = ' "$work/seen" || fail "no variables: $(cat "$work/seen")"
 grep -q '^#0  channel_cloned_receivers_body .*: qp_join' "$work/seen" || fail "the backtrace of main: $(cat "$work/seen")"
 grep '^#0' "$work/seen" >"$work/frames"
 
