@@ -37,7 +37,7 @@ struct command {
 };
 
 extern const struct command list_command, run_command, replay_command, explore_command, shrink_command, verify_command,
-    check_command, diff_command, help_command, fuzz_command, merge_command;
+    check_command, diff_command, help_command, fuzz_command, merge_command, view_command;
 
 /* The index-th command, in the order in which they are listed; NULL past the last. By its name; NULL: there is none. */
 const struct command *command_at(size_t index);

@@ -204,7 +204,7 @@ int option_read(const struct command *command, struct arguments *arguments, int 
     size_t length = equals ? (size_t)(equals - argv[0]) : strlen(argv[0]);
     char name[32];
     snprintf(name, sizeof name, "%.*s", (int)(length < 31 ? length : 31), argv[0]);
-    option = find_use(command, name);
+    option = find_use(command, strcmp(name, "-o") == 0 ? "--out" : name);
     if (!option) {
         complain("'%s' takes no option %s (quipu %s --help lists what it takes)", command->name, name, command->name);
         return 0;

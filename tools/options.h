@@ -5,6 +5,8 @@
  *     --quiet            as the table says
  *     --json=            takes a value here, and is a flag elsewhere
  *     --cancel:each|K    the same as --cancel; the value is one of these words, where capitals stand for any such value
+ *
+ * "-o" is short for "--out", as everywhere.
  */
 #ifndef TOOLS_OPTIONS_H
 #define TOOLS_OPTIONS_H

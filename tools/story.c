@@ -4,117 +4,100 @@
  *
  * A task's wait is told when it begins, and its answer when it comes; what is ready at once is one line. What a future
  * inside another answers is told, but for functions, timeouts and the like, which only pass it on.
+ *
+ * Numbers in a trace count from 1 without gaps, so none is higher than `most`, or it is nonsense and has no label.
  */
 #include "tools/story.h"
+#include "tools/array.h"
+#include "tools/plain.h"
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { COLUMNS = 5, WIDTH = 30, TEXT = 192, HEAD = 12, TAIL = 60 };
-
-struct line {
-    uint64_t task; /* 0: across all columns */
-    char text[TEXT];
-};
+enum { COLUMNS = 5, WIDTH = 30, HEAD = 12, TAIL = 60, LABEL = 48, NAMES_COMPARED = 256 };
 
 struct label {
-    char text[48];
+    char text[LABEL];
+};
+
+struct labels {
+    struct label *all;
+    size_t room;
 };
 
 struct story {
-    struct line *lines;
+    struct story_line *lines;
     size_t count, room;
-    struct label *tasks, *objects, *values, *joined; /* joined: by the future */
-    size_t task_room, object_room, value_room, joined_room;
-    bool *begun; /* futures whose wait was told */
+    struct labels tasks, objects, values, joined; /* joined: by the future */
+    bool *begun;                                  /* futures whose wait was told */
     size_t begun_room;
-    uint64_t most_task;
-    int64_t time_ns;
-    bool failed; /* memory ran out */
+    uint64_t most, most_task;
+    size_t event; /* that is being told */
+    bool failed;  /* memory ran out */
 };
 
 /* ---- labels ---- */
 
-static char *label_at(struct story *self, struct label **labels, size_t *room, uint64_t index)
+static char *label_at(struct story *self, struct labels *labels, uint64_t index)
 {
-    static struct label nobody;
-    if (index >= 1000000)
+    static _Thread_local struct label nobody;
+    nobody.text[0] = '\0';
+    if (index > self->most)
         return nobody.text;
-    if (index >= *room) {
-        size_t more = *room ? *room : 16;
-        struct label *grown;
-        while (more <= index)
-            more *= 2;
-        grown = realloc(*labels, more * sizeof *grown);
-        if (!grown) {
-            self->failed = true;
-            return nobody.text;
-        }
-        memset(grown + *room, 0, (more - *room) * sizeof *grown);
-        *labels = grown;
-        *room = more;
+    if (!array_reserve(&labels->all, &labels->room, (size_t)index + 1, sizeof *labels->all)) {
+        self->failed = true;
+        return nobody.text;
     }
-    return (*labels)[index].text;
+    return labels->all[index].text;
+}
+
+static const char *label_of(const struct labels *labels, uint64_t index)
+{
+    return index < labels->room ? labels->all[index].text : "";
 }
 
 static char *task_label(struct story *self, uint64_t task)
 {
-    char *label = label_at(self, &self->tasks, &self->task_room, task);
+    char *label = label_at(self, &self->tasks, task);
     if (!*label)
-        snprintf(label, sizeof self->tasks->text, "task %" PRIu64, task);
+        snprintf(label, LABEL, "task %" PRIu64, task);
     return label;
 }
 
 static char *object_label(struct story *self, uint64_t object)
 {
-    return label_at(self, &self->objects, &self->object_room, object);
+    return label_at(self, &self->objects, object);
 }
 
 static char *value_label(struct story *self, uint64_t value)
 {
-    char *label = label_at(self, &self->values, &self->value_room, value);
+    char *label = label_at(self, &self->values, value);
     if (!*label)
-        snprintf(label, sizeof self->values->text, "#%" PRIu64, value);
+        snprintf(label, LABEL, "#%" PRIu64, value);
     return label;
 }
 
 static void set_label(char *label, const char *text)
 {
-    size_t length = strlen(text);
-    if (length >= sizeof(struct label))
-        length = sizeof(struct label) - 1;
-    memcpy(label, text, length);
-    label[length] = '\0';
-    for (; *label; label++)
-        if ((unsigned char)*label < 0x20)
-            *label = ' ';
+    plain_copy(label, LABEL, text);
 }
 
 /* ---- lines ---- */
 
-static struct line *new_line(struct story *self, uint64_t task)
-{
-    if (self->count == self->room) {
-        size_t room = self->room ? self->room * 2 : 64;
-        struct line *lines = realloc(self->lines, room * sizeof *lines);
-        if (!lines) {
-            self->failed = true;
-            return NULL;
-        }
-        self->lines = lines;
-        self->room = room;
-    }
-    self->lines[self->count] = (struct line){.task = task};
-    return &self->lines[self->count++];
-}
-
 /* In a task's column, or across all of them; NULL: memory ran out. */
-static struct line *format_line(struct story *self, uint64_t task, const char *format, va_list args)
+static struct story_line *format_line(struct story *self, uint64_t task, const char *format, va_list args)
 {
-    struct line *line = new_line(self, task);
-    if (line)
-        vsnprintf(line->text, sizeof line->text, format, args);
+    char text[2 * STORY_TEXT];
+    struct story_line *line;
+    if (!array_reserve(&self->lines, &self->room, self->count + 1, sizeof *self->lines)) {
+        self->failed = true;
+        return NULL;
+    }
+    line = &self->lines[self->count++];
+    *line = (struct story_line){.event = self->event, .task = task};
+    vsnprintf(text, sizeof text, format, args);
+    plain_copy(line->text, STORY_TEXT, text);
     return line;
 }
 
@@ -123,7 +106,7 @@ static void tell(struct story *self, const struct qp_event *event, const char *f
 /* In the column of the event's task, with the line of its await point. */
 static void tell(struct story *self, const struct qp_event *event, const char *format, ...)
 {
-    struct line *line;
+    struct story_line *line;
     va_list args;
     size_t length;
     va_start(args, format);
@@ -131,13 +114,11 @@ static void tell(struct story *self, const struct qp_event *event, const char *f
     va_end(args);
     if (!line)
         return;
+    line->object = event->object;
     length = strlen(line->text);
     if (event->site)
         snprintf(line->text + length, sizeof line->text - length, " :%d", event->site->line);
-    for (char *at = line->text; *at; at++)
-        if ((unsigned char)*at < 0x20)
-            *at = ' ';
-    if (event->task > self->most_task)
+    if (event->task > self->most_task && event->task <= self->most)
         self->most_task = event->task;
 }
 
@@ -168,17 +149,17 @@ static const char *status_name(uint64_t status)
 }
 
 /* "recv jobs", "join worker" */
-static void name_operation(struct story *self, const struct qp_event *event, char text[TEXT])
+static void name_operation(struct story *self, const struct qp_event *event, char text[STORY_TEXT])
 {
     const char *object = event->object ? object_label(self, event->object) : "";
     if (event->future && event->op && strcmp(event->op, "join") == 0)
-        object = label_at(self, &self->joined, &self->joined_room, event->future);
-    snprintf(text, TEXT, "%s%s%s", event->op ? event->op : "a future", *object ? " " : "", object);
+        object = label_at(self, &self->joined, event->future);
+    snprintf(text, STORY_TEXT, "%s%s%s", event->op ? event->op : "a future", *object ? " " : "", object);
 }
 
 static void future_event(struct story *self, const struct qp_event *event, const struct qp_event *before)
 {
-    char operation[TEXT];
+    char operation[STORY_TEXT];
     name_operation(self, event, operation);
     if (event->kind == QP_EVENT_FUTURE_READY && event->op && strcmp(event->op, "yield") == 0)
         return;
@@ -227,18 +208,23 @@ static void object_event(struct story *self, const struct qp_event *event)
     }
 }
 
-/* Several tasks may have the same name: after the first their numbers follow. */
+/* Several tasks may have the same name: after the first their numbers follow. Of very many all have theirs. */
 static void name_task(struct story *self, uint64_t task, const char *name)
 {
-    char text[sizeof(struct label)];
+    char text[LABEL], start[25], *label;
     uint64_t other = 1;
     if (!name || !*name)
         return;
-    while (other < task && strcmp(task_label(self, other), name) != 0)
+    plain_copy(text, sizeof text, name);
+    while (other < task && other < NAMES_COMPARED && strcmp(task_label(self, other), text) != 0)
         other++;
-    if (other < task)
-        snprintf(text, sizeof text, "%.24s %" PRIu64, name, task);
-    set_label(task_label(self, task), other < task ? text : name);
+    label = task_label(self, task);
+    if (other < task) {
+        plain_copy(start, sizeof start, name);
+        snprintf(label, LABEL, "%s %" PRIu64, start, task);
+    } else {
+        memcpy(label, text, sizeof text);
+    }
 }
 
 static void task_event(struct story *self, const struct qp_event *event)
@@ -248,7 +234,7 @@ static void task_event(struct story *self, const struct qp_event *event)
         name_task(self, event->fields[0], event->text);
         if (event->task)
             tell(self, event, "spawns %s", task_label(self, event->fields[0]));
-        if (event->fields[0] > self->most_task)
+        if (event->fields[0] > self->most_task && event->fields[0] <= self->most)
             self->most_task = event->fields[0];
         break;
     case QP_EVENT_TASK_RENAMED:
@@ -299,7 +285,7 @@ static void hear(struct story *self, const struct qp_event *event, const struct 
     if (event->kind <= QP_EVENT_DEFERRED_OVER)
         task_event(self, event);
     else if (event->kind == QP_EVENT_FUTURE_ASKED && event->fields[2])
-        set_label(label_at(self, &self->joined, &self->joined_room, event->future), task_label(self, event->fields[2]));
+        set_label(label_at(self, &self->joined, event->future), task_label(self, event->fields[2]));
     else if (event->kind <= QP_EVENT_FUTURE_INNER)
         future_event(self, event, before);
     else if (event->kind >= QP_EVENT_OBJECT_CREATED && event->kind <= QP_EVENT_OBJECT_DESTROYED)
@@ -314,54 +300,115 @@ static void hear(struct story *self, const struct qp_event *event, const struct 
 static bool is_told(struct story *self, const struct qp_event *event)
 {
     bool told;
-    if (event->kind != QP_EVENT_FUTURE_PENDING)
+    if (event->kind != QP_EVENT_FUTURE_PENDING || event->future > self->most)
         return false;
-    if (event->future >= self->begun_room) {
-        size_t room = (size_t)event->future * 2 + 64;
-        bool *begun = realloc(self->begun, room * sizeof *begun);
-        if (!begun) {
-            self->failed = true;
-            return false;
-        }
-        memset(begun + self->begun_room, 0, (room - self->begun_room) * sizeof *begun);
-        self->begun = begun;
-        self->begun_room = room;
+    if (!array_reserve(&self->begun, &self->begun_room, (size_t)event->future + 1, sizeof *self->begun)) {
+        self->failed = true;
+        return false;
     }
     told = self->begun[event->future];
     self->begun[event->future] = true;
     return told;
 }
 
+static void hear_all(struct story *self, const struct qp_events *events)
+{
+    static const struct qp_event nothing;
+    const struct qp_event *event, *before = &nothing;
+    bool closing = false;
+    for (self->event = 0; (event = qp_events_at(events, self->event)) != NULL; self->event++) {
+        closing = closing || event->kind == QP_EVENT_RUNTIME_CLOSING;
+        if (closing ? event->kind == QP_EVENT_FAILURE : !is_told(self, event))
+            hear(self, event, before);
+        before = event;
+    }
+}
+
+/* ---- the story as a whole ---- */
+
+struct story *story_create(const struct qp_events *events)
+{
+    struct story *self = calloc(1, sizeof *self);
+    if (!self)
+        return NULL;
+    self->most = events->count;
+    hear_all(self, events);
+    if (!self->failed)
+        return self;
+    story_destroy(self);
+    return NULL;
+}
+
+void story_destroy(struct story *self)
+{
+    if (!self)
+        return;
+    free(self->lines);
+    free(self->tasks.all);
+    free(self->objects.all);
+    free(self->values.all);
+    free(self->joined.all);
+    free(self->begun);
+    free(self);
+}
+
+const struct story_line *story_at(const struct story *self, size_t index)
+{
+    return index < self->count ? &self->lines[index] : NULL;
+}
+
+size_t story_lines(const struct story *self)
+{
+    return self->count;
+}
+
+const char *story_task(const struct story *self, uint64_t task)
+{
+    return label_of(&self->tasks, task);
+}
+
+const char *story_object(const struct story *self, uint64_t object)
+{
+    return label_of(&self->objects, object);
+}
+
+const char *story_value(const struct story *self, uint64_t value)
+{
+    return label_of(&self->values, value);
+}
+
+uint64_t story_tasks(const struct story *self)
+{
+    return self->most_task;
+}
+
 /* ---- printing ---- */
 
-static int column_width(const struct story *self)
-{
-    return self->most_task <= COLUMNS ? WIDTH : 0;
-}
-
-static void print_heads(FILE *file, struct story *self, const char *indent)
+static void print_heads(FILE *file, const struct story *self, const char *indent)
 {
     fprintf(file, "%s", indent);
-    for (uint64_t task = 1; task < self->most_task; task++)
-        fprintf(file, "%-*.*s ", WIDTH, WIDTH, task_label(self, task));
-    fprintf(file, "%.*s\n", WIDTH, task_label(self, self->most_task));
+    for (uint64_t task = 1; task <= self->most_task; task++) {
+        const char *label = story_task(self, task);
+        int padding = task < self->most_task ? WIDTH + 1 - plain_width(label) : 0;
+        fprintf(file, "%s%*s", label, padding > 0 ? padding : 0, "");
+    }
+    putc('\n', file);
 }
 
-static void print_line(FILE *file, struct story *self, const struct line *line, const char *indent)
+static void print_line(FILE *file, const struct story *self, const struct story_line *line, const char *indent)
 {
-    int width = column_width(self);
     if (!line->task)
         fprintf(file, "%s%s\n", indent, line->text);
-    else if (width)
-        fprintf(file, "%s%*s%s\n", indent, (int)(line->task - 1) * (width + 1), "", line->text);
+    else if (self->most_task <= COLUMNS)
+        fprintf(file, "%s%*s%s\n", indent, (int)(line->task - 1) * (WIDTH + 1), "", line->text);
     else
-        fprintf(file, "%s%s: %s\n", indent, task_label(self, line->task), line->text);
+        fprintf(file, "%s%s: %s\n", indent, story_task(self, line->task), line->text);
 }
 
-static void print_lines(FILE *file, struct story *self, const char *indent)
+static void print_lines(FILE *file, const struct story *self, const char *indent)
 {
     size_t i, skipped = self->count > HEAD + TAIL ? self->count - HEAD - TAIL : 0;
-    if (column_width(self) && self->count)
+    if (self->most_task <= COLUMNS && self->count)
         print_heads(file, self, indent);
     for (i = 0; i < self->count; i++) {
         if (skipped && i == HEAD) {
@@ -372,48 +419,24 @@ static void print_lines(FILE *file, struct story *self, const char *indent)
     }
 }
 
-static void hear_all(struct story *self, const struct qp_events *events)
-{
-    static const struct qp_event nothing;
-    const struct qp_event *event, *before = &nothing;
-    size_t i;
-    for (i = 0; (event = qp_events_at(events, i)) != NULL; i++) {
-        if (event->kind == QP_EVENT_RUNTIME_CLOSING)
-            break;
-        if (!is_told(self, event))
-            hear(self, event, before);
-        before = event;
-    }
-    for (; event; event = qp_events_at(events, ++i))
-        if (event->kind == QP_EVENT_FAILURE)
-            hear(self, event, before);
-}
-
-static void end(struct story *self)
-{
-    free(self->lines);
-    free(self->tasks);
-    free(self->objects);
-    free(self->values);
-    free(self->joined);
-    free(self->begun);
-}
-
 size_t print_story(FILE *file, const struct qp_events *events, const char *indent)
 {
-    struct story self = {0};
-    hear_all(&self, events);
-    print_lines(file, &self, indent);
-    if (self.failed)
-        fprintf(file, "%s(memory ran out: the story is not whole)\n", indent);
-    end(&self);
-    return self.count;
+    struct story *story = story_create(events);
+    size_t count;
+    if (!story) {
+        fprintf(file, "%s(memory ran out: there is no story)\n", indent);
+        return 0;
+    }
+    print_lines(file, story, indent);
+    count = story->count;
+    story_destroy(story);
+    return count;
 }
 
 size_t count_story(const struct qp_events *events)
 {
-    struct story self = {0};
-    hear_all(&self, events);
-    end(&self);
-    return self.count;
+    struct story *story = story_create(events);
+    size_t count = story ? story->count : 0;
+    story_destroy(story);
+    return count;
 }
