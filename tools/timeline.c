@@ -14,7 +14,7 @@ struct task {
     size_t poll, ready, idle, release, work; /* spans that are open; TIMELINE_NONE */
     size_t woken;                            /* the arrow that woke it, until it is polled */
     uint64_t first_waiting;                  /* its innermost futures that wait, linked by next_waiting; 0: none */
-    bool known;
+    bool known, polled; /* a task that was not yet polled is woken by its spawn, which has an arrow */
 };
 
 struct future {
@@ -350,6 +350,7 @@ static void task_polled(struct making *self, const struct qp_event *event, struc
     if (task->woken != TIMELINE_NONE && self->to->arrows[task->woken].to == TIMELINE_NONE)
         self->to->arrows[task->woken].to = self->event;
     task->woken = TIMELINE_NONE;
+    task->polled = true;
     task->poll = open_span(self, SPAN_POLL, event->task, self->event);
     self->depth = 0;
     self->step = self->event;
@@ -399,7 +400,7 @@ static void task_woken(struct making *self, const struct qp_event *event)
     future = event->task ? cause_of(self, target, &number) : NULL;
     if (future)
         add_change(self, (struct change){.kind = CHANGE_WOKEN, .object = future->object, .id = number});
-    if (!event->task || event->task == target_number)
+    if (!event->task || event->task == target_number || !target->polled)
         return;
     target->woken = add_arrow(self, (struct arrow){.kind = ARROW_WAKE,
                                                    .from = self->event,

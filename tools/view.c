@@ -37,7 +37,8 @@ const struct command view_command = {
     "view", "TRACE --out FILE.html [--quiet]", " --out:FILE --quiet ",
     "Writes a page that shows an execution: a lane for each task, with what it waited for; who woke whom and handed "
     "what to\n"
-    "whom; where each value went; the contracts that were broken, at the events that break them; and at each event what "
+    "whom; where each value went; the contracts that were broken, at the events that break them; and at each event "
+    "what "
     "the\n"
     "object looked like. The page is one file, needs no network, and opens in any browser. Traces of any runtime.\n\n"
     "  --out FILE        where the page goes; -o is the same\n"

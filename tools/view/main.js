@@ -88,8 +88,8 @@
     .map(([i, object]) => [i, object[1] && !object[1].includes(object[0]) ? `${object[1]} (${object[0]})` : object[1] || object[0]]),
   view.objects, update));
   const arrows = new Set(Object.keys(timeline.shown));
-  marks.push(panels.choices('arrow', [['handover', 'Hand-overs'], ['value', 'Values'], ['wake', 'Wake-ups'],
-    ['spawn', 'Spawns and aborts']], arrows, () => {
+  marks.push(panels.choices('arrow', [['handover', 'Arrows of hand-overs'], ['value', 'of values'], ['wake', 'of wake-ups'],
+    ['spawn', 'of spawns and aborts']], arrows, () => {
     for (const kind of Object.keys(timeline.shown))
       timeline.shown[kind] = arrows.has(kind);
     timeline.redraw();
@@ -143,6 +143,16 @@
     Escape: clear,
   };
 
+  /* Whether there was one open: its button has the focus then, so that keys mean something again. */
+  const closeMenu = () => {
+    const menu = document.querySelector('details.menu[open]');
+    if (menu) {
+      menu.open = false;
+      menu.querySelector('summary').focus();
+    }
+    return menu !== null;
+  };
+
   document.addEventListener('keydown', (event) => {
     const typed = event.target instanceof HTMLInputElement && event.target.type === 'search';
     if (event.ctrlKey || event.metaKey || event.altKey || id('keys').open)
@@ -155,9 +165,8 @@
     }
     if (typed || (event.target.closest && event.target.closest('.sheet') && event.key !== 'Escape'))
       return;
-    if (event.key === 'Escape')
-      for (const menu of document.querySelectorAll('details.menu[open]'))
-        menu.open = false;
+    if (event.key === 'Escape' && closeMenu())
+      return;
     if (!keys[event.key])
       return;
     event.preventDefault();
@@ -183,4 +192,5 @@
   selected = faults.length ? faults[0] : view.columns[0];
   value = 0;
   update();
+  timeline.zoomUsual();
 })();

@@ -71,18 +71,16 @@ const model = (() => {
       return row[7 + at];
     return row[1] === K.READY && index > 0 && events[index - 1][1] === K.RECEIVED ? events[index - 1][7] : 0;
   };
-  const valueName = (value) => {
-    const words = printed.get(value);
-    return words === undefined || words === '' ? `#${value}` : words;
-  };
+  const isPrinted = (value) => Boolean(printed.get(value));
+  const valueName = (value) => printed.get(value) || `#${value}`;
 
-  /* What broke: the checker's words, and the failures that the run itself ended with. */
+  /* What broke: the checker's words, and the failures that the run itself ended with, where no rule says more of them. */
   const faults = trace.violations.map((violation) => ({
     title: violation.rule, sentence: violation.sentence, hint: violation.hint, model: violation.model,
     events: violation.events.map((seq) => seq - 1).filter((index) => index >= 0 && index < count),
   }));
   events.forEach((row, index) => {
-    if (row[1] === K.FAILURE)
+    if (row[1] === K.FAILURE && !faults.some((fault) => fault.events.includes(index)))
       faults.push({ title: statusName(row[7]), sentence: row[10] || '', hint: '', model: '', events: [index], own: true });
   });
   const faultsAt = new Map();
@@ -194,6 +192,6 @@ const model = (() => {
   };
 
   return { count, spans, arrows, waitName, events, K, kindNames, event, sentence, isMain, isInjected, target, time, taskName, objectOf,
-    objectName, statusName, valueName, valueOf, journeys, faults, faultsAt, told,
+    objectName, statusName, valueName, isPrinted, valueOf, journeys, faults, faultsAt, told,
     taskCount: tasks.length, where: (site) => (site ? `${site[0]}:${site[1]}` : '') };
 })();

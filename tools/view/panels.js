@@ -33,7 +33,7 @@ const panels = (() => {
 
   /* ---- the verdict ---- */
 
-  const fault = (broken) => element('article', { class: broken.own ? 'broken own' : 'broken' },
+  const fault = (broken) => element('article', { class: 'broken' },
     element('h2', {}, element('code', {}, broken.title), ' ', named(broken.sentence, { class: 'sentence' })),
     element('p', {}, broken.events.length ? ['at ', ...broken.events.flatMap((index, i) => [i ? ', ' : '', jump(index)])]
       : 'in the run as a whole'));
@@ -48,7 +48,7 @@ const panels = (() => {
     const params = Object.entries(meta.params).map(([key, value]) => `${key} = ${value}`);
     id('facts').textContent = [`seed ${meta.seed}`, meta.strategy && `strategy ${meta.strategy}`, ...params,
       `${model.count.toLocaleString('en')} events`, `${model.taskCount} ${model.taskCount === 1 ? 'task' : 'tasks'}`,
-      `${model.time(meta.time)} ${meta.still ? 'of virtual time' : ''}`].filter(Boolean).join('  \u00b7  ');
+      Number(meta.time) !== 0 && `${model.time(meta.time)} ${meta.still ? 'of virtual time' : ''}`].filter(Boolean).join('  \u00b7  ');
     if (!model.faults.length)
       id('verdict').append(element('p', { class: 'fine' }, 'No contract is broken.'));
     else
@@ -68,6 +68,7 @@ const panels = (() => {
   const row = (column) => {
     const index = view.columns[column], at = model.event(index), { K } = model;
     const faulty = model.faultsAt.has(index), clock = at.kind === K.CLOCK;
+    const rules = (model.faultsAt.get(index) || []).filter((each) => !each.own).map((each) => each.title);
     const made = element('div', { role: 'option', id: `event-${at.seq}`, 'aria-selected': String(index === selected),
       'aria-posinset': column + 1, 'aria-setsize': view.columns.length,
       class: `row${faulty ? ' faulty' : ''}${clock ? ' clock' : ''}${index === selected ? ' chosen' : ''}` +
@@ -75,8 +76,7 @@ const panels = (() => {
     element('span', { class: 'seq' }, String(at.seq)),
     element('span', { class: 'when' }, model.time(at.t)),
     element('span', { class: 'who' }, at.task && !clock ? named(model.taskName(at.task)) : ''),
-    element('span', { class: 'what' }, faulty ? element('span', { class: 'flag' },
-      `${model.faultsAt.get(index).map((broken) => broken.title).join(', ')} `) : '',
+    element('span', { class: 'what' }, rules.length ? element('span', { class: 'flag' }, `${rules.join(', ')} `) : '',
     named(clock ? `time passes until ${model.time(at.t)}` : model.sentence(index))));
     made.style.top = `${column * rowHeight}px`;
     return made;
@@ -107,6 +107,7 @@ const panels = (() => {
   };
 
   const updateList = () => {
+    list.style.setProperty('--digits', String(model.count).length);
     rowHeight = parseFloat(getComputedStyle(list).getPropertyValue('--row')) || 28;
     rows.style.height = `${view.columns.length * rowHeight}px`;
     id('none').hidden = view.columns.length > 0;
@@ -163,15 +164,16 @@ const panels = (() => {
       element('h3', {}, named(model.objectName(number)), element('span', { class: 'note' },
         `${now.kind}${now.closed ? ', closed' : ''}${now.gone ? ', gone' : ''} \u2013 ${summary(now)}`)),
       buffers && (now.values.length || now.kind === 'channel') ? element('div', { class: 'slots' }, slots(now)) : null,
-      !buffers && now.values.length ? element('p', { class: 'holds-value' }, 'value ', named(now.values.map(model.valueName).join(', '))) : null,
+      !buffers && now.values.some(model.isPrinted) ? element('p', {}, 'value ', named(now.values.map(model.valueName).join(', '))) : null,
       people('Held by', now.holds.map(holder)),
       people('Waiting, first to last', now.waiting.map(waiter)));
   };
 
   /* ---- everybody ---- */
 
+  const MOST = 40;
   const everybody = (index) => {
-    const MOST = 40, lines = [];
+    const lines = [];
     for (let task = 1; task <= Math.min(model.taskCount, MOST); task++) {
       const now = state.task(task, index);
       if (now.word === 'not there yet')
@@ -197,7 +199,7 @@ const panels = (() => {
 
   /* ---- the event ---- */
 
-  const broken = (each) => element('div', { class: each.own ? 'broken own' : 'broken' },
+  const broken = (each) => element('div', { class: 'broken' },
     element('p', {}, element('code', {}, each.title), ' ', named(each.sentence, { class: 'sentence' })),
     each.model ? element('pre', {}, each.model) : null,
     each.hint ? element('p', { class: 'note' }, `Look at: ${each.hint}`) : null);
@@ -217,17 +219,20 @@ const panels = (() => {
         element('dd', {}, named(text))))));
   };
 
+  /* Of what belongs to no task, a deadlock, everybody's waits tell something. */
+  const everyTask = trace.tasks.slice(0, MOST).map((name, i) => i + 1);
+  const waitedFor = (tasks, index) => tasks.flatMap((task) => state.task(task, index).waits.map((wait) => wait.object));
+
   const details = (index, value) => {
     const at = model.event(index);
-    const waitsFor = at.task ? state.task(at.task, index).waits.map((wait) => wait.object).filter(Boolean) : [];
-    const objects = [...new Set([at.object, ...waitsFor].filter(Boolean))].slice(0, 4);
+    const objects = [...new Set([at.object, ...waitedFor(at.task ? [at.task] : everyTask, index)].filter(Boolean))].slice(0, 4);
     id('details').replaceChildren(
       element('h2', {}, element('span', { class: 'seq' }, `#${at.seq}`), ' ', named(model.sentence(index))),
       element('p', { class: 'facts' }, at.task ? [named(model.taskName(at.task), { class: 'who' }), ` (task ${at.task})  \u00b7  `] : '',
         `at ${model.time(at.t)}`),
       at.site ? element('p', { class: 'site' }, element('span', { class: 'file' }, named(model.where(at.site))),
         element('code', {}, named(at.site[2]))) : '',
-      ...(model.faultsAt.get(index) || []).map(broken),
+      ...(model.faultsAt.get(index) || []).filter((each) => !each.own).map(broken),
       ...objects.map((number) => object(number, index) || ''),
       value ? path(value) : '',
       everybody(index),

@@ -1,12 +1,13 @@
 /*
  * The timeline: draws what can be seen of the lanes, and of everything in small below it. State: the zoom, the theme's
- * colours, and what the pointer is over. Whatever is drawn is worked out from the layout at each drawing.
+ * colours, what the pointer is over, and how far it was scrolled when it was drawn last. Whatever is drawn is worked out
+ * from the layout at each drawing.
  */
 'use strict';
 
 const timeline = (() => {
-  const RULER = 28, STRIP = 14, ROW = 19, GAP = 9, MARK = 4.2;
-  const USUAL_ZOOM = 22, LEAST_ZOOM = 3, MOST_ZOOM = 90;
+  const RULER = 28, STRIP = 14, ROW = 19, GAP = 9, MARK = 4.2, LEAST_ROOM = 12;
+  const USUAL_ZOOM = 22, LEAST_ZOOM = 3, MOST_ZOOM = 90, AMPLE_ZOOM = 72;
   const scroll = document.getElementById('scroll');
   const extent = document.getElementById('extent');
   const canvas = document.getElementById('canvas');
@@ -15,14 +16,14 @@ const timeline = (() => {
   const pen = canvas.getContext('2d');
   const { view, middle, columnAt } = layout;
   const shown = { spawn: true, wake: true, handover: true, value: true };
-  let zoom = USUAL_ZOOM, head = 150, width = 0, height = 0, colours = {}, tops = [], buckets = [];
+  let zoom = USUAL_ZOOM, head = 150, scrolledX = 0, scrolledY = 0, width = 0, height = 0, colours = {}, tops = [], buckets = [];
   let selected = 0, value = 0, hovered = 0, pick = () => {}; /* hovered: a value */
 
   /* ---- measures ---- */
 
   const BUCKET = 128; /* columns */
-  const x = (columns) => head + columns * zoom - scroll.scrollLeft;
-  const laneTop = (lane) => RULER + tops[lane] - scroll.scrollTop;
+  const x = (columns) => head + columns * zoom - scrolledX;
+  const laneTop = (lane) => RULER + tops[lane] - scrolledY;
   const stripMiddle = (lane) => laneTop(lane) + GAP + STRIP / 2;
   const laneHeight = (lane) => GAP + STRIP + 3 + lane.rows * ROW + GAP;
 
@@ -99,7 +100,7 @@ const timeline = (() => {
 
   /* A text that is cut where its room ends. */
   const write = (text, left, y, room, colour) => {
-    if (room < 12)
+    if (room < LEAST_ROOM)
       return;
     pen.fillStyle = colour;
     let cut = text;
@@ -123,7 +124,7 @@ const timeline = (() => {
 
   /* Spans in the order of their beginning: calls draw for those that can be seen. */
   const eachInSight = (spans, draw) => {
-    const first = (scroll.scrollLeft) / zoom, last = (scroll.scrollLeft + width - head) / zoom;
+    const first = scrolledX / zoom, last = (scrolledX + width - head) / zoom;
     let low = 0, high = spans.length;
     while (low < high) {
       const between = (low + high) >> 1;
@@ -173,6 +174,8 @@ const timeline = (() => {
       pen.fillRect(right - 3, top, 3, ROW - 3);
     }
     const start = Math.max(left, head) + 6, room = Math.min(right, width) - start - 5;
+    if (room < LEAST_ROOM)
+      return;
     const name = model.waitName(span);
     pen.font = `500 11px ${colours.sans}`;
     const length = pen.measureText(name).width;
@@ -227,8 +230,8 @@ const timeline = (() => {
   const isPath = (arrow) => arrow.value !== 0 && (arrow.value === value || arrow.value === hovered);
 
   const drawArrows = () => {
-    const first = Math.max(0, Math.floor(scroll.scrollLeft / zoom / BUCKET));
-    const last = Math.floor((scroll.scrollLeft + width) / zoom / BUCKET);
+    const first = Math.max(0, Math.floor(scrolledX / zoom / BUCKET));
+    const last = Math.floor((scrolledX + width) / zoom / BUCKET);
     const drawn = new Set();
     for (let bucket = first; bucket <= last; bucket++) {
       for (const arrow of buckets[bucket] || []) {
@@ -409,11 +412,13 @@ const timeline = (() => {
   };
 
   const draw = () => {
+    scrolledX = scroll.scrollLeft;
+    scrolledY = scroll.scrollTop;
     pen.fillStyle = colours.paper;
     pen.fillRect(0, 0, width, height);
     if (!view.columns.length || !view.lanes.length)
       return;
-    const first = columnAt(scroll.scrollLeft / zoom), last = columnAt((scroll.scrollLeft + width - head) / zoom);
+    const first = columnAt(scrolledX / zoom), last = columnAt((scrolledX + width - head) / zoom);
     let top = 0, bottom = view.lanes.length - 1;
     while (top < bottom && laneTop(top + 1) < RULER)
       top++;
@@ -477,7 +482,7 @@ const timeline = (() => {
 
   const drawOverview = () => {
     const brush = overview.getContext('2d'), whole = view.width * zoom;
-    const left = (scroll.scrollLeft / whole) * width, part = Math.min(width, ((width - head) / whole) * width);
+    const left = (scrolledX / whole) * width, part = Math.min(width, ((width - head) / whole) * width);
     brush.clearRect(0, 0, width, 34);
     brush.drawImage(small, 0, 0, width, 34);
     brush.fillStyle = colours.accent;
@@ -537,6 +542,9 @@ const timeline = (() => {
     scroll.scrollLeft = anchor * zoom - offset;
     redraw();
   };
+
+  /* What is short fills the room that there is. */
+  const zoomUsual = () => setZoom(Math.min(AMPLE_ZOOM, Math.max(USUAL_ZOOM, (width - head - 60) / view.width)));
 
   /* ---- the pointer ---- */
 
@@ -647,6 +655,6 @@ const timeline = (() => {
   });
 
   theme();
-  return { update, select, shown, redraw, draw, zoomBy: (factor) => setZoom(zoom * factor), zoomUsual: () => setZoom(USUAL_ZOOM),
+  return { update, select, shown, redraw, draw, zoomBy: (factor) => setZoom(zoom * factor), zoomUsual,
     onPick: (function_) => { pick = function_; } };
 })();
