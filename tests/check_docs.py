@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The documentation is true: check_docs.py SOURCE BUILD WORK CC [PAGE...]
+"""The documentation is true: check_docs.py [--pictures] SOURCE BUILD WORK CC [PAGE...]
 
 Each page is gone through from top to bottom, in a clean folder of its own that looks like the checkout, with an installed
 tree for pkg-config. What its blocks say is done, in order:
@@ -21,6 +21,8 @@ Comments of HTML, which no reader sees, stand before a block and say what else i
     <!-- jobs ... -->           the jobs of the next block, in the order in which they run: `NAME: VARIABLE=VALUE...`
     <!-- elsewhere: ... -->     the next block is not executed here, and where it is
 
+A picture `pictures/...-NAME.png` is of the trace of NAME that is in quipu-out at that place; --pictures takes it, with a browser.
+
 Searches are cut short where nothing is compared: `--runs` is a few, and `--time` is one second.
 """
 
@@ -37,9 +39,12 @@ try:
 except ImportError:
     yaml = None
 
+from browser import Browser
+
 OTHER_TESTS = {"docs/testing.md": "check_testing.sh"}
 FLAGS = "-std=c11 -g -Wall -Wextra -Wstrict-prototypes -Werror -Iinclude"
 LIBRARIES = "build/libquipu.a -lxxhash -lcjson -luv"
+PICTURE = re.compile(r"!\[[^]]+\]\((pictures/[a-z]+-(\w+)\.png)\)")
 TIMES = re.compile(r"\b\d+\.\d+ m?s\b(?! virtual)|\b\d+\.\d+ µs\b")
 LONGEST_S = 120
 
@@ -73,6 +78,9 @@ def read_blocks(page, text):
                 comment = None
             else:
                 comment[1] += line + "\n"
+        elif match := PICTURE.fullmatch(line):
+            blocks.append(Block(page, number, "picture"))
+            blocks[-1].text, blocks[-1].notes = match[1], {"of": match[2]}
         elif line.startswith("```"):
             block = Block(page, number + 1, line[3:].strip())
             block.notes, notes = notes, {}
@@ -87,6 +95,8 @@ def read_blocks(page, text):
 
 class Folder:
     """Where a page is executed: like the checkout, but what is written there stays there."""
+
+    pictures = None  # where they go, if they are to be taken
 
     def __init__(self, source, build, path, compiler, tree):
         shutil.rmtree(path, ignore_errors=True)
@@ -257,6 +267,16 @@ def do_yaml(folder, block):
     return done
 
 
+def do_picture(folder, block):
+    trace = f"quipu-out/{block.notes['of']}.jsonl"
+    folder.demand(f"quipu view {trace} -o picture.html")
+    if folder.pictures:
+        with Browser(1100, 640) as browser:
+            browser.open(folder.at / "picture.html")
+            browser.picture(folder.pictures / block.text)
+    return 1
+
+
 def do_block(folder, block):
     """What it says. Returns how many things were done."""
     if "setup" in block.notes:
@@ -271,7 +291,7 @@ def do_block(folder, block):
         return 0
     if block.language == "text":
         return 0
-    kinds = {"c": do_code, "sh": do_commands, "console": do_transcript, "diff": do_change, "yaml": do_yaml}
+    kinds = {"c": do_code, "sh": do_commands, "console": do_transcript, "diff": do_change, "yaml": do_yaml, "picture": do_picture}
     if block.language not in kinds:
         raise Untrue(f"a block of '{block.language}' needs <!-- file: NAME --> before it")
     return kinds[block.language](folder, block)
@@ -294,7 +314,8 @@ def check_index(source, text):
 
 def check_page(source, build, work, compiler, page):
     text = (source / page).read_text()
-    check_links(source, page, text)
+    if not Folder.pictures:
+        check_links(source, page, text)
     if page == "docs/README.md":
         check_index(source, text)
     if page in OTHER_TESTS:
@@ -323,6 +344,9 @@ def self_test():
 
 
 def main():
+    if sys.argv[1] == "--pictures":
+        del sys.argv[1]
+        Folder.pictures = Path(sys.argv[1]).resolve() / "docs"
     source, build, work = (Path(argument).resolve() for argument in sys.argv[1:4])
     compiler, pages = sys.argv[4], sys.argv[5:]
     self_test()
