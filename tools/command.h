@@ -17,7 +17,7 @@ struct arguments {
     const char *program; /* as it was called, for commands that are printed */
     const char **names;  /* the arguments that are no options; owned */
     size_t name_count;
-    bool all, json, help, quiet, every, no_check, real, exhaustive, cancel_each, table;
+    bool all, json, help, quiet, every, no_check, real, exhaustive, cancel_each, table, drift;
     const char *cancel_text; /* what --cancel says; NULL: nothing */
     uint64_t cancel;         /* of `run`: the moment of the one cancellation; 0: none */
     bool has_seeds;

@@ -58,7 +58,16 @@ bool ending_is_known(const char *report)
 
 struct listener {
     struct isolated_window *window;
+    struct qp_strategy *strategy;
     int to; /* where events go; -1: nowhere */
+};
+
+/* What is executed, and how. */
+struct order {
+    const struct qp_scenario_run *run;
+    struct qp_strategy *strategy;
+    uint32_t faults;
+    bool recorded;
 };
 
 static void put(int file, const void *data, size_t size)
@@ -83,6 +92,8 @@ static void hear(void *context, const struct qp_event *event)
     self->window->steps += event->kind == QP_EVENT_TASK_POLLED;
     self->window->time_ns = event->time_ns;
     self->window->seq = event->seq;
+    if (self->strategy->ops->event)
+        self->strategy->ops->event(self->strategy, event);
     if (self->to < 0)
         return;
     put(self->to, event, sizeof *event);
@@ -102,17 +113,14 @@ static void be_silent(void)
     setrlimit(RLIMIT_CORE, &none);
 }
 
-QP_NORETURN static void execute_here(struct isolated_window *window, const struct qp_scenario_run *run,
-                                     struct qp_replay_strategy *replay, uint32_t faults, int to)
+QP_NORETURN static void execute_here(struct isolated_window *window, const struct order *order, int to)
 {
-    struct listener listener = {window, to};
-    struct qp_scenario_run copy = *run;
-    struct qp_sim_config config = {.strategy = &replay->strategy, .faults = faults};
+    struct listener listener = {window, order->strategy, to};
+    struct qp_scenario_run copy = *order->run;
+    struct qp_sim_config config = {.strategy = order->strategy, .faults = order->faults};
     struct qp_watch watch = {.also = hear, .also_context = &listener};
     struct qp_sim_result *result = malloc(sizeof *result);
     be_silent();
-    replay->counts = window->counts;
-    replay->room = PLACES;
     qp_sim_init(&window->sim);
     qp_sim_lend(&window->sim, window->choices, CHOICES);
     if (result)
@@ -210,8 +218,7 @@ static bool follow(struct child *child, struct isolated *self, struct qp_recorde
     }
 }
 
-static bool start(struct child *child, const struct isolated *self, const struct qp_scenario_run *run,
-                  struct qp_replay_strategy *replay, uint32_t faults, bool recorded)
+static bool start(struct child *child, const struct isolated *self, const struct order *order)
 {
     int ends[2];
     if (pipe(ends) != 0)
@@ -220,7 +227,7 @@ static bool start(struct child *child, const struct isolated *self, const struct
     child->pid = fork();
     if (child->pid == 0) {
         close(ends[0]);
-        execute_here(self->window, run, replay, faults, recorded ? ends[1] : -1);
+        execute_here(self->window, order, order->recorded ? ends[1] : -1);
     }
     close(ends[1]);
     child->from = ends[0];
@@ -273,10 +280,10 @@ static void fill(const struct isolated_window *window, int ending, struct qp_sim
     snprintf(result->report, sizeof result->report, "%s", ending_name(ending));
 }
 
-bool isolated_execute(void *context, const struct qp_scenario_run *run, struct qp_replay_strategy *replay,
-                      uint32_t faults, struct qp_recorder *recorder, struct qp_sim_result *result)
+bool isolated_execute_by(struct isolated *self, const struct qp_scenario_run *run, struct qp_strategy *strategy,
+                         uint32_t faults, struct qp_recorder *recorder, struct qp_sim_result *result)
 {
-    struct isolated *self = context;
+    struct order order = {run, strategy, faults, recorder != NULL};
     struct isolated_window *window = self->window;
     struct child child;
     bool hung;
@@ -284,7 +291,7 @@ bool isolated_execute(void *context, const struct qp_scenario_run *run, struct q
     memset(window, 0, offsetof(struct isolated_window, choices));
     if (recorder)
         qp_recorder_clear(recorder);
-    if (!start(&child, self, run, replay, faults, recorder != NULL))
+    if (!start(&child, self, &order))
         return true;
     hung = follow(&child, self, recorder);
     ending = wait_for(&child, hung);
@@ -293,7 +300,22 @@ bool isolated_execute(void *context, const struct qp_scenario_run *run, struct q
     fill(window, ending, result);
     if (recorder)
         tell_ending(window, recorder, result->report);
-    if (replay->counts)
-        memcpy(replay->counts, window->counts, (replay->room < PLACES ? replay->room : PLACES) * sizeof(uint32_t));
     return false;
+}
+
+bool isolated_execute(void *context, const struct qp_scenario_run *run, struct qp_replay_strategy *replay,
+                      uint32_t faults, struct qp_recorder *recorder, struct qp_sim_result *result)
+{
+    struct isolated *self = context;
+    uint32_t *counts = replay->counts;
+    size_t room = replay->room;
+    bool ended;
+    replay->counts = self->window->counts;
+    replay->room = PLACES;
+    ended = isolated_execute_by(self, run, &replay->strategy, faults, recorder, result);
+    replay->counts = counts;
+    replay->room = room;
+    if (!ended && counts)
+        memcpy(counts, self->window->counts, (room < PLACES ? room : PLACES) * sizeof *counts);
+    return ended;
 }

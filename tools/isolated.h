@@ -34,4 +34,8 @@ void isolated_end(struct isolated *self);
 bool isolated_execute(void *self, const struct qp_scenario_run *run, struct qp_replay_strategy *replay, uint32_t faults,
                       struct qp_recorder *recorder, struct qp_sim_result *result);
 
+/* The same by any strategy, whose state changes in that process alone. */
+bool isolated_execute_by(struct isolated *self, const struct qp_scenario_run *run, struct qp_strategy *strategy,
+                         uint32_t faults, struct qp_recorder *recorder, struct qp_sim_result *result);
+
 #endif

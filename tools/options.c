@@ -140,6 +140,7 @@ static const struct option table[] = {
     {"--cancel", "MODE", read_text, MEMBER(cancel_text)},
     {"--corpus", "DIR", read_text, MEMBER(corpus)},
     {"--depth", "N", read_count, MEMBER(depth)},
+    {"--drift", "", read_flag, MEMBER(drift)},
     {"--every", "", read_flag, MEMBER(every)},
     {"--exhaustive", "", read_flag, MEMBER(exhaustive)},
     {"--explain", "RULE", read_text, MEMBER(explain)},

@@ -2,6 +2,7 @@
  * `quipu replay`: runs what a trace recorded, by its list of choices, and holds each event against the recorded one.
  */
 #include "tools/command.h"
+#include "tools/drift.h"
 #include "tools/execute.h"
 #include "tools/isolated.h"
 #include "tools/until.h"
@@ -120,7 +121,34 @@ static int replay_isolated(struct replayed *self)
     return status;
 }
 
-static int replay_trace(const char *path, const struct qp_trace *trace, uint64_t until)
+/* By a program that was edited since. */
+static int replay_drifted(struct replayed *self)
+{
+    struct isolated isolated = {0};
+    struct qp_sim sim;
+    struct drifting drifting = {
+        .path = self->path, .trace = self->trace, .run = &self->run, .sim = &sim, .checker = self->watch.checker};
+    int status = EXIT_BAD_INPUT;
+    qp_sim_init(&sim);
+    if (ending_is_known(self->trace->meta.report) && isolated_begin(&isolated))
+        drifting.isolated = &isolated;
+    if (drift_begin(&drifting)) {
+        if (drift_find(&drifting)) {
+            drift_tell_found(&drifting);
+            print_violations(self->watch.checker);
+            printf("%s%s", drifting.result->report, *drifting.result->report ? "\n" : "");
+            status = drifting.failed ? EXIT_FAILED : EXIT_FINE;
+        } else {
+            status = drift_tell_parted(&drifting);
+        }
+    }
+    drift_end(&drifting);
+    isolated_end(&isolated);
+    qp_sim_end(&sim);
+    return status;
+}
+
+static int replay_trace(const char *path, const struct qp_trace *trace, uint64_t until, bool drift)
 {
     static const uint32_t none;
     struct replayed *self;
@@ -141,7 +169,9 @@ static int replay_trace(const char *path, const struct qp_trace *trace, uint64_t
     else if (!recorded_params(&trace->meta, scenario, self->params))
         status = EXIT_BAD_INPUT;
     else
-        status = !until && ending_is_known(trace->meta.report) ? replay_isolated(self) : replay_here(self);
+        status = drift                                           ? replay_drifted(self)
+                 : !until && ending_is_known(trace->meta.report) ? replay_isolated(self)
+                                                                 : replay_here(self);
     qp_recorder_destroy(self->watch.recorder);
     qp_checker_destroy(self->watch.checker);
     free(self);
@@ -155,6 +185,8 @@ static int replay(struct arguments *arguments)
     int status;
     if (arguments->name_count != 1)
         return complain("'replay' takes one file");
+    if (arguments->until && arguments->drift)
+        return complain("--until counts the events that were recorded; with --drift there may be others");
     if (!qp_trace_load(&trace, arguments->names[0], error, sizeof error))
         return complain("%s", error);
     if (trace.meta.main)
@@ -164,19 +196,24 @@ static int replay(struct arguments *arguments)
         status = complain("%s has %zu events; --until %" PRIu64 " is behind its end", arguments->names[0], trace.count,
                           arguments->until);
     else
-        status = replay_trace(arguments->names[0], &trace, arguments->until);
+        status = replay_trace(arguments->names[0], &trace, arguments->until, arguments->drift);
     qp_trace_free(&trace);
     return status;
 }
 
 const struct command replay_command = {
-    "replay", "FILE [--until EVENT] [--ambient MODE]", " --until --ambient:catch|virtual|allow ",
+    "replay", "FILE [--until EVENT] [--drift] [--ambient MODE]", " --until --drift --ambient:catch|virtual|allow ",
     "Runs what a trace recorded, by its list of choices, and holds each event against the recorded one.\n\n"
     "  --until EVENT     stops at the event with that number: under a debugger as at a breakpoint (with the commands "
     "of\n"
     "                    quipu.py in it: quipu tasks, quipu bt TASK, quipu objects); without one, with a listing of "
     "every\n"
     "                    task and object as they are then, and exit status 0\n"
+    "  --drift           the program was edited since: follows what was recorded by the names of tasks and the awaits "
+    "at\n"
+    "                    which they go on, leaves out what is gone, and lets what is new go as it comes; the run must "
+    "end\n"
+    "                    as it did, and where it does not, says where the two parted\n"
     "  --ambient MODE    what a program gets that asks for the real clock, real sleep or entropy: catch, the run ends "
     "with\n"
     "                    what to use instead; virtual, it is served from the simulation; allow, it is real\n"

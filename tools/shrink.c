@@ -1,5 +1,6 @@
 /* `quipu shrink`: makes a recorded failure as small as it can be. */
 #include "tools/command.h"
+#include "tools/drift.h"
 #include "tools/failure.h"
 #include "traces/reader.h"
 #include <inttypes.h>
@@ -39,6 +40,30 @@ static int shrink_trace(const char *path, const struct qp_trace *trace, struct f
     return EXIT_FAILED;
 }
 
+/* By a program that was edited since: first the choices that lead to the failure there. */
+static int shrink_drifted(const char *path, const struct qp_trace *trace, struct failure *failure)
+{
+    struct drifting drifting = {.path = path,
+                                .trace = trace,
+                                .run = failure->run,
+                                .sim = failure->sim,
+                                .checker = failure->checker,
+                                .isolated = failure->isolated};
+    int status = EXIT_BAD_INPUT;
+    if (failure->checker && drift_begin(&drifting)) {
+        if (drift_find(&drifting)) {
+            drift_tell_found(&drifting);
+            failure->choices = drifting.choices;
+            failure->choice_count = drifting.choice_count;
+            status = shrink_trace(path, trace, failure);
+        } else {
+            status = drift_tell_parted(&drifting);
+        }
+    }
+    drift_end(&drifting);
+    return status;
+}
+
 static int shrink_file(struct arguments *arguments, const struct qp_trace *trace)
 {
     static const uint32_t none;
@@ -64,7 +89,7 @@ static int shrink_file(struct arguments *arguments, const struct qp_trace *trace
     if (ending_is_known(trace->meta.report) && isolated_begin(&isolated))
         failure.isolated = &isolated;
     qp_sim_init(&sim);
-    status = shrink_trace(arguments->names[0], trace, &failure);
+    status = (arguments->drift ? shrink_drifted : shrink_trace)(arguments->names[0], trace, &failure);
     qp_sim_end(&sim);
     isolated_end(&isolated);
     qp_checker_destroy(failure.checker);
@@ -86,11 +111,14 @@ static int shrink(struct arguments *arguments)
 }
 
 const struct command shrink_command = {
-    "shrink", "FILE [--out FILE] [--most N] [--ambient MODE]", " --out:FILE --most --ambient:catch|virtual|allow ",
+    "shrink", "FILE [--drift] [--out FILE] [--most N] [--ambient MODE]",
+    " --drift --out:FILE --most --ambient:catch|virtual|allow ",
     "Makes a recorded failure as small as it can be: runs it again and again with less of what is out of the ordinary\n"
     "(another task than the first ready one, a timer that comes late, a cancellation), as long as it fails in the "
     "same\n"
     "way; tells the story of the smallest, and writes its trace.\n\n"
+    "  --drift           the program was edited since: looks first for how it fails in the same way now, as replay "
+    "does\n"
     "  --out FILE        where the trace goes; the file itself where none is given\n"
     "  --most N          how many executions it may take; 100000\n"
     "  --ambient MODE    what a program gets that asks for the real clock, real sleep or entropy: catch, the run ends "
