@@ -193,6 +193,16 @@ bool qp_explorer_guided(struct qp_explorer *self, struct qp_strategy *strategy, 
     return kept;
 }
 
+/* Counts an execution that held only because the scenario does not bear what was injected. */
+static void count_excused(struct qp_explorer *self)
+{
+    uint32_t by = qp_scenario_is_excused(&self->run, &self->result);
+    if (by && (self->result.outcome == QP_FAILED || self->result.outcome == QP_DEADLOCK)) {
+        self->tally->excused++;
+        self->tally->excused_by |= by;
+    }
+}
+
 static bool execute_counted(struct qp_explorer *self, uint64_t number, uint64_t at, uint64_t and_at)
 {
     struct qp_explore_which which = {number, at, and_at};
@@ -206,7 +216,9 @@ static bool execute_counted(struct qp_explorer *self, uint64_t number, uint64_t 
     kept = execute(self, prepare(self, at, and_at), seed_of(self, number));
     self->tally->executions++;
     self->tally->steps += self->result.steps;
-    if (!kept)
+    if (kept)
+        count_excused(self);
+    else
         self->failed = which;
     return kept;
 }

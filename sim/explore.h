@@ -43,7 +43,9 @@ struct qp_explore_point {
 
 struct qp_explore_tally {
     uint64_t executions, steps, redundant, blocked;
-    size_t point_count; /* at most QP_EXPLORE_POINTS; those beyond are not told apart */
+    uint64_t excused;    /* executions that would have failed, had the scenario borne what was injected */
+    uint32_t excused_by; /* the faults that it would have had to bear */
+    size_t point_count;  /* at most QP_EXPLORE_POINTS; those beyond are not told apart */
     struct qp_explore_point points[QP_EXPLORE_POINTS];
 };
 

@@ -21,8 +21,9 @@ struct qp_scenario_run {
 /* The faults that a scenario bears, by what was declared. */
 uint32_t qp_scenario_bears(const struct qp_scenario *scenario);
 
-/* Whether something was injected that it does not bear: what it asserts, and how it ends, does not count. */
-static inline bool qp_scenario_is_excused(const struct qp_scenario_run *run, const struct qp_sim_result *result)
+/* The faults that were injected although it does not bear them. If any: what it asserts, and how it ends, does not
+ * count. */
+static inline uint32_t qp_scenario_is_excused(const struct qp_scenario_run *run, const struct qp_sim_result *result)
 {
     return result->injected & ~(run ? qp_scenario_bears(run->scenario) : 0);
 }

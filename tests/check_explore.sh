@@ -58,6 +58,14 @@ status=0
 [ "$status" -eq 1 ] && grep -q 'crashed: Abort' "$work/crash.txt" && grep -q '^fine .* sampled' "$work/crash.txt" ||
     { cat "$work/crash.txt"; echo "a crash was not told of"; exit 1; }
 
+# What does not count, because the scenario does not bear what was injected, is told of, and how it would count.
+"$quipu" explore barrier_generations --cancel each --runs 20 >"$work/excused.txt"
+grep -q ' of them cancelled, [1-9][0-9]* excused, ' "$work/excused.txt" &&
+    grep -q 'QP_BEARS(barrier_generations, QP_FAULT_CANCEL) makes that count' "$work/excused.txt" ||
+    { cat "$work/excused.txt"; echo "what was excused was not told of"; exit 1; }
+"$quipu" explore barrier_generations --cancel none --runs 20 >"$work/excused.txt"
+! grep -q excused "$work/excused.txt" || { cat "$work/excused.txt"; echo "what was not disturbed was excused"; exit 1; }
+
 # What is not deterministic is told of.
 status=0
 "$crashing" verify looks_at_an_address >"$work/verify.txt" 2>/dev/null || status=$?

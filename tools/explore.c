@@ -90,6 +90,8 @@ static void count(struct target *target, struct given *given)
     target->tally.steps += found->tally.steps;
     target->tally.redundant += found->tally.redundant;
     target->tally.blocked += found->tally.blocked;
+    target->tally.excused += found->tally.excused;
+    target->tally.excused_by |= found->tally.excused_by;
     coverage_add(&target->tally, &found->tally);
     target->complete = found->complete;
     if (found->failed) {

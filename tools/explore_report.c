@@ -3,6 +3,7 @@
 #include "tools/explore.h"
 #include "tools/isolated.h"
 #include "tools/output.h"
+#include <ctype.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -46,6 +47,8 @@ static void say_proved(const struct exploration *self, const struct target *targ
     printf(", %" PRIu64 " steps, %zu await points", tally->steps, tally->point_count);
     if (self->options.cancel != QP_CANCEL_NONE)
         printf(", %zu of them cancelled", coverage_cancelled(tally));
+    if (tally->excused)
+        printf(", %" PRIu64 " excused", tally->excused);
     printf(", %.1f s\n", target->seconds);
 }
 
@@ -122,6 +125,36 @@ void hide_progress(const struct exploration *self)
         fputs("\r\033[K", stderr);
 }
 
+/* "QP_FAULT_CANCEL | QP_FAULT_LATE" */
+static void print_faults(uint32_t faults)
+{
+    const char *between = "";
+    for (int kind = 0; kind < QP_CHOICE_KINDS; kind++) {
+        if (!(faults & 1u << kind))
+            continue;
+        printf("%sQP_FAULT_", between);
+        for (const char *c = qp_fault_name((uint64_t)kind); c && *c; c++)
+            putchar(toupper((unsigned char)*c));
+        between = " | ";
+    }
+}
+
+/* What was excused, and how it is made to count, for the first scenario of which something was. */
+static void explain_excused(const struct exploration *self)
+{
+    const struct target *target = self->targets, *end = target + self->count;
+    while (target < end && !target->tally.excused)
+        target++;
+    if (target == end)
+        return;
+    printf(
+        "excused: it failed an assertion or ended in a deadlock after what the scenario does not say that it bears;\n"
+        "    QP_BEARS(%s, ",
+        target->run.scenario->name);
+    print_faults(target->tally.excused_by);
+    printf(") makes that count\n");
+}
+
 void say_sums(const struct exploration *self)
 {
     double seconds = seconds_now() - self->began;
@@ -132,6 +165,8 @@ void say_sums(const struct exploration *self)
     else if (self->left)
         printf(", until the time was over");
     putchar('\n');
+    if (!self->arguments->quiet)
+        explain_excused(self);
 }
 
 /* ---- for machines ---- */
