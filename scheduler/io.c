@@ -22,6 +22,7 @@ static struct qp_io_wait *wait_of(struct qp_future *future)
 /* Keeps what qp_error_message is to say. */
 static enum qp_status refused(struct qp_runtime *runtime, const char *op, int number, int error)
 {
+    runtime->cancelled = 0;
     snprintf(runtime->message, sizeof runtime->message, "%s(%d) refused: %s", op, number, strerror(error));
     return QP_REFUSED;
 }

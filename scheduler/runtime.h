@@ -60,6 +60,7 @@ struct qp_runtime {
     struct qp_hold_slab *hold_slabs;
     struct qp_tracing tracing;
     enum qp_status failure;             /* of the last await that failed */
+    uint64_t cancelled;                 /* the task whose end `message` has yet to tell of; 0: it says what it has to */
     struct qp_timers timers;            /* up to here, and to its slots, a new one is zero */
     char message[QP_JOIN_MESSAGE_SIZE]; /* and what a join, or a refusal, had to say of it */
     size_t report_length;
@@ -112,6 +113,28 @@ const struct qp_site *qp_task_site(const struct qp_task *task);
 
 /* Time passes up to a deadline, and stops at each before it, although tasks are ready. */
 void qp_runtime_pass(struct qp_runtime *runtime, int64_t deadline_ns);
+
+/* ---- blocks for tasks ---- */
+
+/* Returns owned: a block of at least `size` bytes, whose `id` and `rank` are set; NULL where there is no memory. */
+static inline struct qp_task *qp_task_block_take(struct qp_runtime *runtime, size_t size)
+{
+    unsigned rank = qp_task_rank_of(size);
+    struct qp_task *task;
+    if (QP_UNLIKELY((rank >= QP_TASK_STEPS || !runtime->task_pool.free[rank]) && !qp_task_pool_fill(runtime, rank)))
+        return NULL;
+    task = runtime->task_pool.free[rank];
+    runtime->task_pool.free[rank] = task->next;
+    return task;
+}
+
+static inline void qp_task_block_give_back(struct qp_runtime *runtime, struct qp_task *task)
+{
+    struct qp_task **free = &runtime->task_pool.free[task->rank];
+    task->id = 0;
+    task->next = *free;
+    *free = task;
+}
 
 /* ---- waking ---- */
 

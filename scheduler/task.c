@@ -95,16 +95,14 @@ void qp_task_unreference(struct qp_task *task)
         release_name(task);
     if (QP_UNLIKELY(task->status == QP_PANICKED))
         release_message(task->runtime, task->message);
-    qp_task_block_give_back(task);
+    qp_task_block_give_back(task->runtime, task);
 }
 
 /* ---- the list of live tasks, and room for each in the ready queue ---- */
 
-static bool ready_reserve(struct qp_runtime *runtime)
+QP_APART static bool ready_grow(struct qp_runtime *runtime)
 {
     struct qp_ready *ready = &runtime->ready, grown = {NULL, 0, 0, ready->size ? ready->size * 2 : 8};
-    if (runtime->live < ready->size)
-        return true;
     grown.ring = qp_allocate(runtime, grown.size * sizeof(struct qp_task *));
     if (!grown.ring)
         return false;
@@ -116,7 +114,7 @@ static bool ready_reserve(struct qp_runtime *runtime)
     return true;
 }
 
-static void list_append(struct qp_task_list *list, struct qp_task *task)
+static inline void list_append(struct qp_task_list *list, struct qp_task *task)
 {
     task->prev = list->last;
     task->next = NULL;
@@ -124,7 +122,7 @@ static void list_append(struct qp_task_list *list, struct qp_task *task)
     list->last = task;
 }
 
-static void list_remove(struct qp_task_list *list, struct qp_task *task)
+static inline void list_remove(struct qp_task_list *list, struct qp_task *task)
 {
     *(task->prev ? &task->prev->next : &list->first) = task->next;
     *(task->next ? &task->next->prev : &list->last) = task->prev;
@@ -237,26 +235,32 @@ void qp_task_abort(struct qp_task *task)
 
 /* ---- spawning ---- */
 
-static struct qp_runtime *runtime_for(const char *what)
+QP_COLD QP_NORETURN static void cannot_spawn(const char *what)
 {
     if (!qp_thread.runtime)
         qp_misuse("%s outside a runtime", what);
-    if (qp_thread.task && qp_thread.task->style == QP_STYLE_BLOCKING)
-        qp_misuse("%s in blocking work, %s: it runs off the executor", what, qp_task_label(qp_thread.task->id));
+    qp_misuse("%s in blocking work, %s: it runs off the executor", what, qp_task_label(qp_thread.task->id));
+}
+
+static inline struct qp_runtime *runtime_for(const char *what)
+{
+    if (!qp_thread.runtime || (qp_thread.task && qp_thread.task->style == QP_STYLE_BLOCKING))
+        cannot_spawn(what);
     return qp_thread.runtime;
 }
 
 static const struct qp_task_options no_options;
 
 /* A task of `size` bytes beside its result, not yet among the live ones; NULL: no memory. */
-static struct qp_task *create(struct qp_runtime *runtime, enum qp_task_style style, size_t size,
-                              const struct qp_type *result)
+static inline struct qp_task *create(struct qp_runtime *runtime, enum qp_task_style style, size_t size,
+                                     const struct qp_type *result)
 {
     struct qp_task *task;
-    if (QP_UNLIKELY(!ready_reserve(runtime)))
+    if (QP_UNLIKELY(runtime->live >= runtime->ready.size) && !ready_grow(runtime))
         return NULL;
-    task =
-        qp_task_block_take(runtime, result ? ((size + 15) & ~(size_t)15) + ((result->size + 15) & ~(size_t)15) : size);
+    task = QP_LIKELY(!result)
+               ? qp_task_block_take(runtime, size)
+               : qp_task_block_take(runtime, ((size + 15) & ~(size_t)15) + ((result->size + 15) & ~(size_t)15));
     if (QP_UNLIKELY(!task))
         return NULL;
     task->waker.ops = &qp_task_waker_ops;
@@ -269,7 +273,7 @@ static struct qp_task *create(struct qp_runtime *runtime, enum qp_task_style sty
     return task;
 }
 
-static void set_extra(struct qp_task *task, const struct qp_task_options *options, const char *name, void *arg)
+static inline void set_extra(struct qp_task *task, const struct qp_task_options *options, const char *name, void *arg)
 {
     struct qp_task_extra *extra = (struct qp_task_extra *)(void *)(task + 1);
     task->flags |= QP_TASK_EXTRA;
@@ -279,8 +283,17 @@ static void set_extra(struct qp_task *task, const struct qp_task_options *option
     extra->result_type = options->result;
 }
 
+/* A new task is ready; where it is blocking work it is not. */
+static inline void begins(struct qp_task *task)
+{
+    task->flags |= QP_TASK_QUEUED;
+    qp_ready_push(&task->runtime->ready, task);
+    if (QP_TRACING)
+        qp_tell_woken(task);
+}
+
 /* Numbers it, makes it live, and makes the running function the owner of its handle. */
-static struct qp_handle launch(struct qp_task *task)
+static inline struct qp_handle launch(struct qp_task *task)
 {
     struct qp_runtime *runtime = task->runtime;
     task->id = ++runtime->next_task;
@@ -308,7 +321,7 @@ struct qp_handle qp_spawn_with(qp_async_fn function, void *arg, const struct qp_
     coroutine->future.stage = QP_COROUTINE_TASK;
     coroutine->stack_size = options->stack_size;
     handle = launch(task);
-    qp_task_wake(task);
+    begins(task);
     return handle;
 }
 
@@ -327,9 +340,9 @@ struct qp_handle qp_spawn_future(const struct qp_future *future, size_t size, co
         return (struct qp_handle){NULL, 0};
     if (extra)
         set_extra(task, options, future->ops->name, NULL);
-    memcpy(qp_task_future(task), future, size);
+    memcpy(qp_task_polled(task), future, size);
     handle = launch(task);
-    qp_task_wake(task);
+    begins(task);
     return handle;
 }
 
@@ -427,9 +440,12 @@ void qp_task_has_result(struct qp_task *task)
 
 const char *qp_error_message(void)
 {
-    const struct qp_runtime *runtime = qp_thread.runtime;
+    struct qp_runtime *runtime = qp_thread.runtime;
     if (!runtime)
         return qp_status_text(QP_OK);
+    if (runtime->cancelled)
+        snprintf(runtime->message, sizeof runtime->message, "task %" PRIu64 " was cancelled", runtime->cancelled);
+    runtime->cancelled = 0;
     if (runtime->failure == QP_CANCELLED || runtime->failure == QP_PANICKED || runtime->failure == QP_REFUSED)
         return runtime->message;
     return qp_status_text(runtime->failure);
@@ -476,7 +492,7 @@ static void end_event(const struct qp_task *task)
 }
 
 /* Releases in the task's name all that it has. What it did before is skipped when it is called again. */
-static void release_all(struct qp_task *task)
+QP_APART static void release_all(struct qp_task *task)
 {
     struct qp_task *before = qp_thread.task;
     struct qp_coroutine *coroutine = qp_thread.coroutine;
@@ -508,25 +524,48 @@ static void release_all(struct qp_task *task)
     qp_thread.site = site;
 }
 
-void qp_task_end(struct qp_task *task, enum qp_status status)
+/* Main returned, or panicked, or was cancelled: the others go first, for they may use what it owns. */
+static void main_is_over(struct qp_runtime *runtime, enum qp_status status)
 {
-    struct qp_runtime *runtime = task->runtime;
-    if (task->flags & QP_TASK_MAIN && !runtime->closing) {
-        runtime->main_status = status; /* the others go first: they may use what it owns */
-        runtime->main_message = runtime->panic_message;
-        runtime->panic_message = NULL;
-        runtime->free_until = 0;
-        return;
-    }
+    runtime->main_status = status;
+    runtime->main_message = runtime->panic_message;
+    runtime->panic_message = NULL;
+    runtime->free_until = 0;
+}
+
+QP_APART static void unwind(struct qp_task *task, enum qp_status status)
+{
     if (!(task->flags & QP_TASK_ENDING)) {
         task->status = status & 63u;
         task->flags |= QP_TASK_ENDING;
         if (QP_UNLIKELY(task->flags & QP_TASK_MAIN && status == QP_PANICKED))
-            runtime->panic_message = runtime->main_message;
+            task->runtime->panic_message = task->runtime->main_message;
         QP_EMIT(TASK_UNWINDING, .fields = {(uint64_t)status, task->id});
     }
     release_all(task);
-    task->flags |= QP_TASK_ENDED;
+}
+
+/* Whether it returned, has nothing that is to be released, and nobody is to be told. */
+static inline bool ends_plainly(const struct qp_task *task, enum qp_status status)
+{
+    const struct qp_task_extra *extra = qp_task_extra(task);
+    return status == QP_OK && !QP_TRACING && !(task->flags & QP_TASK_ENDING) && !(extra && extra->drop) &&
+           task->style != QP_STYLE_BLOCKING && qp_task_polled(task)->state == QP_FUTURE_DONE &&
+           qp_scope_is_empty(qp_task_scope((struct qp_task *)(uintptr_t)task));
+}
+
+void qp_task_end(struct qp_task *task, enum qp_status status)
+{
+    struct qp_runtime *runtime = task->runtime;
+    if (task->flags & QP_TASK_MAIN && !runtime->closing) {
+        main_is_over(runtime, status);
+        return;
+    }
+    if (QP_LIKELY(ends_plainly(task, status)))
+        task->status = QP_OK;
+    else
+        unwind(task, status);
+    task->flags |= QP_TASK_ENDING | QP_TASK_ENDED;
     list_remove(&runtime->tasks, task);
     runtime->live--;
     if (QP_UNLIKELY(runtime->durable != NULL))
@@ -537,22 +576,14 @@ void qp_task_end(struct qp_task *task, enum qp_status status)
     }
     if (task->flags & QP_TASK_JOINING && task->joiner)
         qp_wake(task->joiner);
-    if (task->flags & QP_TASK_DETACHED)
+    if (QP_UNLIKELY(task->flags & QP_TASK_DETACHED))
         result_drop(task);
     qp_task_unreference(task);
 }
 
-/* What to do after a poll: the future's status, or a request for cancellation that came during it. */
-static void polled(struct qp_task *task, enum qp_status status)
+/* A poll ended ready, or with a request for the task's cancellation. */
+static inline void over(struct qp_task *task, enum qp_status status)
 {
-    if (QP_UNLIKELY(qp_thread.injecting) && status == QP_PENDING) {
-        qp_inject_suspended(task);
-        return;
-    }
-    if (status == QP_PENDING && !(task->flags & QP_TASK_ABORTED)) {
-        qp_step_suspended(task, QP_TRACING);
-        return;
-    }
     task->flags &= (uint16_t)~QP_TASK_RUNNING;
     if (status == QP_PENDING)
         qp_task_end(task, QP_CANCELLED);
@@ -560,26 +591,49 @@ static void polled(struct qp_task *task, enum qp_status status)
         qp_task_end(task, status == QP_NOMEM && task->style == QP_STYLE_COROUTINE ? QP_NOMEM : QP_OK);
 }
 
-void qp_task_step(struct qp_task *task)
+/* What is to be done after a poll. The task is whoever came back; NULL: it has done all of this. `told`: see step.h. */
+static inline __attribute__((always_inline)) void polled(enum qp_status status, bool told)
 {
-    struct qp_future *future = qp_task_future(task);
+    struct qp_task *task = qp_thread.task;
+    if (QP_UNLIKELY(!task))
+        return;
+    qp_task_polled(task)->state = status == QP_PENDING ? QP_FUTURE_PENDING : QP_FUTURE_DONE;
+    if (told && QP_UNLIKELY(qp_thread.injecting) && status == QP_PENDING)
+        qp_inject_suspended(task);
+    else if (status == QP_PENDING && !(task->flags & QP_TASK_ABORTED))
+        qp_step_suspended(task, told && QP_TRACING);
+    else
+        over(task, status);
+}
+
+/* Where somebody listens, or the environment may do something to the task here, or its cancellation was asked for. */
+QP_APART static void step_specially(struct qp_task *task)
+{
+    struct qp_future *future = qp_task_polled(task);
     enum qp_status status;
-    qp_step_enter(task);
-    qp_thread.scope = &task->scope;
     if (QP_UNLIKELY(qp_thread.injecting))
         qp_inject_woken(task);
-    if (QP_UNLIKELY(task->flags & QP_TASK_ABORTED)) {
+    if (task->flags & QP_TASK_ABORTED) {
         qp_task_end(task, QP_CANCELLED);
-    } else {
-        qp_step_begin(task, QP_TRACING);
+        return;
+    }
+    qp_step_begin(task, QP_TRACING);
+    status = future->ops->poll(future, &task->waker);
+    if (QP_UNLIKELY(qp_thread.injecting) && status == QP_PENDING && qp_inject_pending(task))
         status = future->ops->poll(future, &task->waker);
-        if (QP_UNLIKELY(qp_thread.injecting) && status == QP_PENDING && qp_inject_pending(task))
-            status = future->ops->poll(future, &task->waker);
-        task = qp_thread.task; /* whoever came back; NULL: it has done all of this */
-        if (QP_LIKELY(task != NULL)) {
-            qp_task_future(task)->state = status == QP_PENDING ? QP_FUTURE_PENDING : QP_FUTURE_DONE;
-            polled(task, status);
-        }
+    polled(status, true);
+}
+
+void qp_task_step(struct qp_task *task)
+{
+    struct qp_future *future = qp_task_polled(task);
+    qp_step_enter(task);
+    qp_thread.scope = &task->scope;
+    if (QP_UNLIKELY(qp_thread.special || task->flags & QP_TASK_ABORTED)) {
+        step_specially(task);
+    } else {
+        qp_step_begin(task, false);
+        polled(future->ops->poll(future, &task->waker), false);
     }
     qp_thread.task = NULL;
     qp_thread.scope = NULL;
@@ -587,44 +641,67 @@ void qp_task_step(struct qp_task *task)
 
 /* ---- joining ---- */
 
-static void join_message(struct qp_task *task)
+/* What qp_error_message() is to say. Only of a panic there is more to keep than a number. */
+QP_APART static void join_message(struct qp_task *task)
 {
     struct qp_runtime *runtime = task->runtime;
-    if (task->status == QP_PANICKED)
+    if (task->status == QP_CANCELLED) {
+        runtime->cancelled = task->id;
+    } else if (task->status == QP_PANICKED) {
+        runtime->cancelled = 0;
         snprintf(runtime->message, sizeof runtime->message, "task %" PRIu64 " panicked with message \"%s\"", task->id,
                  qp_task_message(task));
-    else if (task->status == QP_CANCELLED)
-        snprintf(runtime->message, sizeof runtime->message, "task %" PRIu64 " was cancelled", task->id);
+    }
 }
 
-enum qp_status qp_join_poll(struct qp_join_future *self, struct qp_waker *waker)
+QP_APART static void give_result(const struct qp_join_future *self)
 {
     struct qp_task *task = self->task;
-    enum qp_status status;
-    if (self->future.state == QP_FUTURE_NEW)
-        QP_EMIT(FUTURE_ASKED, .future = self->future.id, .op = "join", .fields = {0, self->result != NULL, task->id});
-    if (!(task->flags & QP_TASK_ENDED)) {
-        task->joiner = waker;
-        return QP_PENDING;
-    }
-    status = (enum qp_status)task->status;
-    if (QP_UNLIKELY(status != QP_OK))
-        join_message(task);
-    QP_EMIT(TASK_JOINED, .fields = {task->id, (uint64_t)status,
-                                    self->result && task->flags & QP_TASK_RESULT ? qp_task_extra(task)->result_id : 0});
-    if (self->result && task->flags & QP_TASK_RESULT) {
+    if (self->result) {
         memcpy(self->result, qp_task_result(task), qp_task_result_type(task)->size);
         task->flags &= (uint16_t)~QP_TASK_RESULT;
     }
     result_drop(task);
+}
+
+QP_COLD static void tell_joined(const struct qp_join_future *self)
+{
+    const struct qp_task *task = self->task;
+    QP_EMIT(TASK_JOINED, .fields = {task->id, task->status,
+                                    self->result && task->flags & QP_TASK_RESULT ? qp_task_extra(task)->result_id : 0});
+}
+
+QP_APART static enum qp_status joined(const struct qp_join_future *self)
+{
+    struct qp_task *task = self->task;
+    enum qp_status status = (enum qp_status)task->status;
+    if (QP_UNLIKELY(status != QP_OK))
+        join_message(task);
+    if (QP_TRACING)
+        tell_joined(self);
+    if (task->flags & QP_TASK_RESULT)
+        give_result(self);
     task->flags |= QP_TASK_DETACHED;
     qp_task_unreference(task);
     return status;
 }
 
+QP_COLD static void tell_asked(const struct qp_join_future *self)
+{
+    if (self->future.state == QP_FUTURE_NEW)
+        QP_EMIT(FUTURE_ASKED, .future = self->future.id, .op = "join",
+                .fields = {0, self->result != NULL, self->task->id});
+}
+
 static enum qp_status join_poll(struct qp_future *future, struct qp_waker *waker)
 {
-    return qp_join_poll((struct qp_join_future *)future, waker);
+    const struct qp_join_future *self = (const struct qp_join_future *)future;
+    if (QP_TRACING)
+        tell_asked(self);
+    if (self->task->flags & QP_TASK_ENDED)
+        return joined(self);
+    self->task->joiner = waker;
+    return QP_PENDING;
 }
 
 static void join_drop(struct qp_future *future)
@@ -646,7 +723,7 @@ struct qp_future *qp_join_init(struct qp_join_future *self, struct qp_handle *ha
         qp_misuse("join of an empty handle%s by %s: a handle can be awaited once",
                   handle->id ? " (its task was joined or detached)" : "", qp_task_label(qp_task_id()));
     *handle = (struct qp_handle){NULL, task->id};
-    qp_disown(&task->handle);
+    qp_owned_unlink(&task->handle);
     task->flags |= QP_TASK_JOINING;
     task->joiner = NULL;
     self->task = task;

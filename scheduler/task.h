@@ -81,11 +81,17 @@ static inline struct qp_task_extra *qp_task_extra(const struct qp_task *task)
     return task->flags & QP_TASK_EXTRA ? (struct qp_task_extra *)(uintptr_t)(task + 1) : NULL;
 }
 
+/* Of a task that is no blocking work. */
+static inline struct qp_future *qp_task_polled(const struct qp_task *task)
+{
+    return (struct qp_future *)((uintptr_t)(task + 1) +
+                                (task->flags & QP_TASK_EXTRA ? sizeof(struct qp_task_extra) : 0));
+}
+
 /* NULL: blocking work. */
 static inline struct qp_future *qp_task_future(const struct qp_task *task)
 {
-    uintptr_t at = (uintptr_t)(task + 1) + (task->flags & QP_TASK_EXTRA ? sizeof(struct qp_task_extra) : 0);
-    return task->style == QP_STYLE_BLOCKING ? NULL : (struct qp_future *)at;
+    return task->style == QP_STYLE_BLOCKING ? NULL : qp_task_polled(task);
 }
 
 /* Of a task that is one. */
@@ -145,9 +151,8 @@ void qp_task_set_message(struct qp_runtime *runtime, const char *text);
 /* What a task that has ended panicked with. */
 const char *qp_task_message(const struct qp_task *task);
 
-/* The poll of a join, and its undoing: the handle is held again. */
+/* A join undone: the handle is held again. */
 uint64_t qp_join_target(const struct qp_future *future); /* the task that a join waits for; 0: it is no join */
-enum qp_status qp_join_poll(struct qp_join_future *self, struct qp_waker *waker);
 struct qp_handle qp_join_give_back(struct qp_join_future *self);
 
 /* The task whose handle this is; 0: it is none. */

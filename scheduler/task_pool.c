@@ -2,7 +2,7 @@
 #include "scheduler/task_pool.h"
 #include "scheduler/runtime.h"
 
-enum { UNIT = 64, STEPS = 16, LEAST_BLOCKS = 4, MOST_BYTES = 64 * 1024 };
+enum { UNIT = QP_TASK_UNIT, STEPS = QP_TASK_STEPS, LEAST_BLOCKS = 4, MOST_BYTES = 64 * 1024 };
 
 struct qp_task_slab { /* the blocks follow, from the next multiple of UNIT on */
     struct qp_task_slab *next;
@@ -14,11 +14,9 @@ size_t qp_task_block_size(unsigned rank)
     return rank < STEPS ? (rank + 1) * (size_t)UNIT : (size_t)STEPS * UNIT << (rank - STEPS + 1);
 }
 
-static unsigned rank_of(size_t size)
+unsigned qp_task_rank_of_large(size_t size)
 {
     unsigned rank = STEPS;
-    if (size <= (size_t)STEPS * UNIT)
-        return (unsigned)((size - 1) / UNIT);
     while (rank < QP_TASK_CLASSES && qp_task_block_size(rank) < size)
         rank++;
     return rank;
@@ -31,13 +29,6 @@ static size_t blocks_of_slab(const struct qp_runtime *runtime, size_t size)
     if (count * size <= MOST_BYTES)
         return count;
     return size < MOST_BYTES ? MOST_BYTES / size : 1;
-}
-
-static void put_back(struct qp_task_pool *pool, struct qp_task *task)
-{
-    task->id = 0;
-    task->next = pool->free[task->rank];
-    pool->free[task->rank] = task;
 }
 
 static bool grow(struct qp_runtime *runtime, unsigned rank)
@@ -56,25 +47,14 @@ static bool grow(struct qp_runtime *runtime, unsigned rank)
     for (i = count; i-- > 0;) {
         struct qp_task *task = (struct qp_task *)(void *)(blocks + i * size);
         task->rank = (uint8_t)rank;
-        put_back(pool, task);
+        qp_task_block_give_back(runtime, task);
     }
     return true;
 }
 
-struct qp_task *qp_task_block_take(struct qp_runtime *runtime, size_t size)
+QP_COLD bool qp_task_pool_fill(struct qp_runtime *runtime, unsigned rank)
 {
-    unsigned rank = rank_of(size);
-    struct qp_task *task;
-    if (QP_UNLIKELY(rank >= QP_TASK_CLASSES || (!runtime->task_pool.free[rank] && !grow(runtime, rank))))
-        return NULL;
-    task = runtime->task_pool.free[rank];
-    runtime->task_pool.free[rank] = task->next;
-    return task;
-}
-
-void qp_task_block_give_back(struct qp_task *task)
-{
-    put_back(&task->runtime->task_pool, task);
+    return rank < QP_TASK_CLASSES && (runtime->task_pool.free[rank] || grow(runtime, rank));
 }
 
 void qp_task_pool_release(struct qp_runtime *runtime)

@@ -8,9 +8,11 @@
 #ifndef SCHEDULER_TASK_POOL_H
 #define SCHEDULER_TASK_POOL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
-enum { QP_TASK_CLASSES = 40 }; /* sizes of blocks: 64 to 1,024 bytes in steps of 64, and then powers of two */
+/* Sizes of blocks: 64 to 1,024 bytes in steps of 64, and then powers of two. */
+enum { QP_TASK_UNIT = 64, QP_TASK_STEPS = 16, QP_TASK_CLASSES = 40 };
 
 struct qp_runtime;
 struct qp_task;
@@ -20,9 +22,16 @@ struct qp_task_pool {
     struct qp_task_slab *slabs;
 };
 
-/* Returns owned: a block of at least `size` bytes, whose `id` and `rank` are set; NULL where there is no memory. */
-struct qp_task *qp_task_block_take(struct qp_runtime *runtime, size_t size);
-void qp_task_block_give_back(struct qp_task *task);
+/* The rank of the smallest blocks of at least `size` bytes; QP_TASK_CLASSES or more: there are none. */
+unsigned qp_task_rank_of_large(size_t size);
+static inline unsigned qp_task_rank_of(size_t size)
+{
+    return size <= (size_t)QP_TASK_STEPS * QP_TASK_UNIT ? (unsigned)((size - 1) / QP_TASK_UNIT)
+                                                        : qp_task_rank_of_large(size);
+}
+
+/* Sees to it that there is a free block of that rank. False: there is no memory. */
+bool qp_task_pool_fill(struct qp_runtime *runtime, unsigned rank);
 
 /* How many bytes a block of that rank has. */
 size_t qp_task_block_size(unsigned rank);
