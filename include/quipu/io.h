@@ -7,7 +7,7 @@
  * These only wait: what is read, and by what call, is the program's own affair. They are there on the real clock. Under
  * simulation there is nothing to wait for, and awaiting one is misuse: a program that is to run there keeps its
  * descriptors behind a small interface of its own, with a stream in memory as the other implementation
- * (examples/kv_server).
+ * (examples/kv_server/stream.h).
  *
  * All of them are cancel-safe: cancelled at any moment nothing was consumed, and the wait may be begun again.
  */
