@@ -68,7 +68,7 @@ static void check_end_at_3_ms(int64_t sender_ms, int64_t first_ms, int64_t secon
     handles[2] = spawn_permit_keeper(&self[2], tx, second_ms);
     qp_sender_drop(tx);
     QP_ASSERT_EQ(qp_await(qp_recv(rx, &value)), QP_CLOSED);
-    QP_ASSERT_EQ(qp_now() - start_ns, qp_milliseconds(3));
+    QP_ASSERT_TIME(qp_now() - start_ns, qp_milliseconds(3));
     for (i = 0; i < 3; i++)
         QP_ASSERT_EQ(qp_await(qp_join(&handles[i], NULL)), QP_OK);
 }

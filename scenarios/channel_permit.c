@@ -104,7 +104,7 @@ static void check_given_back(enum way way)
     if (way == ABORTED)
         qp_abort(&holding);
     QP_ASSERT_EQ(receive(rx), 5);
-    QP_ASSERT_EQ(qp_now() - start_ns, qp_milliseconds(way == ABORTED ? 2 : 5));
+    QP_ASSERT_TIME(qp_now() - start_ns, qp_milliseconds(way == ABORTED ? 2 : 5));
     QP_ASSERT_EQ(qp_await(qp_join(&waiting, NULL)), QP_OK);
     qp_abort(&holding);
     QP_ASSERT_EQ(qp_await(qp_join(&holding, NULL)), way == PANICKED   ? QP_PANICKED
@@ -301,7 +301,7 @@ QP_SCENARIO(channel_permit_after_close,
     QP_ASSERT_EQ(qp_try_recv(rx, &value), QP_EMPTY); /* closed, but not ended */
     value = receive(rx);
     QP_ASSERT_EQ(value + receive(rx), 1 + 2);
-    QP_ASSERT_EQ(qp_now(), qp_milliseconds(2));
+    QP_ASSERT_TIME(qp_now(), qp_milliseconds(2));
     QP_ASSERT_EQ(qp_await(qp_timeout_ms(1, qp_recv(rx, &value))), QP_TIMEOUT);
     qp_abort(&keeping);
     QP_ASSERT_EQ(qp_await(qp_recv(rx, &value)), QP_CLOSED);

@@ -128,7 +128,7 @@ QP_SCENARIO(doc_channel_closed_while_waiting, "a sender that waits for capacity 
     qp_receiver_give(rx, &dropping);
     run_sender(&self);
     QP_ASSERT(self.failed);
-    QP_ASSERT_EQ(qp_now(), qp_milliseconds(10));
+    QP_ASSERT_TIME(qp_now(), qp_milliseconds(10));
     expect_saved(saved);
     qp_await(qp_join(&dropping, NULL));
 }

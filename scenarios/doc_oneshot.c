@@ -41,7 +41,7 @@ QP_SCENARIO(doc_oneshot, "the one value arrives, or the receiver learns that its
     QP_ASSERT_EQ(value, 7);
     QP_ASSERT_EQ(result_of(drop_without_sending, &value), QP_CLOSED);
     QP_ASSERT_EQ(value, 7);
-    QP_ASSERT_EQ(qp_now(), qp_milliseconds(200));
+    QP_ASSERT_TIME(qp_now(), qp_milliseconds(200));
 }
 
 /* ---- returning results from spawned tasks ---- */

@@ -80,9 +80,10 @@ static void good_cpu_work(struct cpu_work *self, int *result)
     struct qp_handle handle = qp_spawn_blocking_with(computation, NULL, &options);
     self->turns_before = *self->turns;
     QP_ASSERT_EQ(qp_await(qp_join(&handle, result)), QP_OK);
-    QP_ASSERT_EQ(*self->turns, self->turns_before + 10);
+    QP_ASSERT_TIMED(*self->turns == self->turns_before + 10);
 }
 
+QP_TIMED(doc_spawn_cpu_work, "how often others run while the work is under way")
 QP_SCENARIO(doc_spawn_cpu_work, "offloaded CPU work gives the same result, and others run meanwhile")
 {
     int turns = 0, bad = -1, good = -2;

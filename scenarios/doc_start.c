@@ -21,7 +21,7 @@ QP_SCENARIO(doc_quick_start, "fetch_data takes a second and gives its text")
     qp_log("Starting...");
     QP_ASSERT_EQ(qp_await(qp_async(fetch_data, &data)), QP_OK);
     QP_ASSERT(strcmp(data, "data") == 0);
-    QP_ASSERT_EQ(qp_now(), qp_seconds(1.0));
+    QP_ASSERT_TIME(qp_now(), qp_seconds(1.0));
 }
 
 struct work {
@@ -46,7 +46,7 @@ QP_SCENARIO(doc_async_function, "an async function does nothing until it is awai
     QP_ASSERT(!work.started);
     QP_ASSERT_EQ(qp_await(future), QP_OK);
     QP_ASSERT_EQ(work.result, 42);
-    QP_ASSERT_EQ(qp_now(), qp_milliseconds(250 + 500));
+    QP_ASSERT_TIME(qp_now(), qp_milliseconds(250 + 500));
 }
 
 struct process {
@@ -59,7 +59,7 @@ static void transform(void *arg)
 {
     struct process *self = arg;
     size_t i;
-    QP_ASSERT_EQ(qp_now(), qp_seconds(1.0));
+    QP_ASSERT_TIME(qp_now(), qp_seconds(1.0));
     for (i = 0; i <= strlen(self->data); i++) {
         self->result[i] = self->data[i];
         if (self->result[i] == 'a')
@@ -81,7 +81,7 @@ QP_SCENARIO(doc_await, "one await after the other: the second works on what the 
     struct process self = {"", ""};
     QP_ASSERT_EQ(qp_await(qp_async(process, &self)), QP_OK);
     QP_ASSERT(strcmp(self.result, "dAtA") == 0);
-    QP_ASSERT_EQ(qp_now(), qp_seconds(1.25));
+    QP_ASSERT_TIME(qp_now(), qp_seconds(1.25));
 }
 
 QP_SCENARIO(doc_automatic_main, "main awaits as it is: it is the first task of a runtime that nobody made")

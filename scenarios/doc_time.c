@@ -25,10 +25,10 @@ QP_SCENARIO(doc_sleep, "sleep pauses one task for as long as it says, in seconds
     int ticks = 0;
     struct qp_handle ticker = qp_spawn(tick, &ticks);
     qp_await(qp_sleep(1.5)); /* sleep 1.5 seconds */
-    QP_ASSERT_EQ(qp_now(), qp_milliseconds(1500));
+    QP_ASSERT_TIME(qp_now(), qp_milliseconds(1500));
     QP_ASSERT_EQ(ticks, 3);
     qp_await(qp_sleep_ms(500)); /* sleep 500 milliseconds */
-    QP_ASSERT_EQ(qp_now(), qp_milliseconds(2000));
+    QP_ASSERT_TIME(qp_now(), qp_milliseconds(2000));
     QP_ASSERT_EQ(ticks, 4);
     qp_await(qp_join(&ticker, NULL));
 }
@@ -57,11 +57,11 @@ QP_SCENARIO(doc_timeout, "an operation gives its value in time, or is cancelled 
     struct operation in_time = {.takes_ms = 3000}, late = {.takes_ms = 8000};
     QP_ASSERT_EQ(qp_await(qp_timeout(5.0, qp_async(slow_operation, &in_time))), QP_OK);
     QP_ASSERT_EQ(in_time.value, 42);
-    QP_ASSERT_EQ(qp_now(), qp_seconds(3.0));
+    QP_ASSERT_TIME(qp_now(), qp_seconds(3.0));
 
     QP_ASSERT_EQ(qp_await(qp_timeout(5.0, qp_async(slow_operation, &late))), QP_TIMEOUT);
     QP_ASSERT(late.released); /* cancelled before we hear of it */
-    QP_ASSERT_EQ(qp_now(), qp_seconds(8.0));
+    QP_ASSERT_TIME(qp_now(), qp_seconds(8.0));
     qp_await(qp_sleep(10.0));
     QP_ASSERT_EQ(late.value, 0); /* and nothing of it runs afterwards */
 }
@@ -101,5 +101,5 @@ QP_SCENARIO(doc_timeout_join, "a write that takes too long goes on, and can be w
     remembered = handle;
     QP_ASSERT_EQ(qp_await(qp_join(&remembered, NULL)), QP_OK);
     QP_ASSERT(slow.written);
-    QP_ASSERT_EQ(qp_now(), qp_milliseconds(200 + 200 + 3000));
+    QP_ASSERT_TIME(qp_now(), qp_milliseconds(200 + 200 + 3000));
 }

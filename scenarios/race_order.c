@@ -57,10 +57,10 @@ QP_SCENARIO(race_first_ready_wins,
                    qp_arm(qp_timeout_ms(10, qp_sleep_ms(20))));
     QP_ASSERT_EQ(qp_await(race), QP_TIMEOUT);
     QP_ASSERT_EQ(winner, 2);
-    QP_ASSERT_EQ(qp_now(), qp_milliseconds(10));
+    QP_ASSERT_TIME(qp_now(), qp_milliseconds(10));
     qp_sender_drop(tx);
     QP_ASSERT_EQ(qp_await(qp_race(NULL, qp_arm(qp_recv(rx, &value)), qp_arm(qp_sleep_ms(30)))), QP_CLOSED);
-    QP_ASSERT_EQ(qp_now(), qp_milliseconds(10));
+    QP_ASSERT_TIME(qp_now(), qp_milliseconds(10));
 }
 
 QP_SCENARIO(race_tie_goes_to_the_earlier,

@@ -19,7 +19,7 @@ QP_SCENARIO(runtime_main, "main is task 1 of a runtime that is there by itself, 
     struct qp_handle handle;
     QP_ASSERT_EQ(qp_task_id(), 1);
     QP_ASSERT(strcmp(qp_task_name(), "main") == 0);
-    QP_ASSERT_EQ(qp_now(), 0);
+    QP_ASSERT_TIME(qp_now(), 0);
     handle = qp_spawn(look_around, &id);
     QP_ASSERT_EQ(qp_await(qp_join(&handle, NULL)), QP_OK);
     QP_ASSERT_EQ(id, 2);

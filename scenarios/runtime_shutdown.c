@@ -104,7 +104,7 @@ static void check_tasks(void *arg)
     QP_ASSERT(self->parts[0].begun && !self->parts[0].finished);
     QP_ASSERT(self->parts[1].begun && !self->parts[1].finished);
     QP_ASSERT(!self->parts[2].begun);
-    QP_ASSERT_EQ(qp_now(), qp_milliseconds(10));
+    QP_ASSERT_TIME(qp_now(), qp_milliseconds(10));
 }
 
 QP_SCENARIO(runtime_shutdown,
@@ -131,10 +131,13 @@ static void check_blocking(void *arg)
 {
     struct program *self = arg;
     QP_ASSERT_EQ(self->count, 3);
-    QP_ASSERT(self->parts[0].finished);
-    QP_ASSERT(!self->parts[2].begun);
+    QP_ASSERT_TIMED(self->parts[0].finished);
+    QP_ASSERT_TIMED(!self->parts[2].begun);
+    for (int i = 0; i < 3; i++)
+        QP_ASSERT_EQ(self->parts[i].finished, self->parts[i].begun && i != 1);
 }
 
+QP_TIMED(runtime_shutdown_blocking, "which work has started when the program ends")
 QP_SCENARIO(runtime_shutdown_blocking, "queued blocking work never runs; what has started is waited for, and released")
 {
     struct program *self = program_new(check_blocking);

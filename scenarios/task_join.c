@@ -170,7 +170,7 @@ QP_SCENARIO(task_join_waits_for_release, "a join that is already waiting is woke
     struct qp_handle handle = qp_spawn(hold_and_signal, &self);
     QP_ASSERT_EQ(qp_await(qp_join(&handle, NULL)), QP_OK);
     QP_ASSERT_EQ(self.deferred, 1);
-    QP_ASSERT_EQ(qp_now(), qp_milliseconds(10));
+    QP_ASSERT_TIME(qp_now(), qp_milliseconds(10));
 }
 
 /* ---- once ---- */

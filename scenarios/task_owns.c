@@ -128,7 +128,7 @@ QP_SCENARIO(task_owns_what_it_is_given, "what was given to a task outlives the g
     QP_ASSERT_EQ(qp_await(qp_lock(self.mutex, &guard)), QP_OK);
     QP_ASSERT(self.released);
     QP_ASSERT_EQ(*(int *)qp_guard_value(&guard), 7);
-    QP_ASSERT_EQ(qp_now(), qp_milliseconds(10));
+    QP_ASSERT_TIME(qp_now(), qp_milliseconds(10));
 }
 
 static void unlock_and_wait(void *arg)

@@ -62,7 +62,7 @@ static void sleeper(void *arg)
     struct sleeper *self = arg;
     int64_t start_ns = qp_now();
     QP_ASSERT_EQ(qp_await(qp_sleep_ms(self->duration_ms)), QP_OK);
-    QP_ASSERT_EQ(qp_now() - start_ns, qp_milliseconds(self->duration_ms));
+    QP_ASSERT_TIME(qp_now() - start_ns, qp_milliseconds(self->duration_ms));
     QP_ASSERT(qp_now() >= self->all->latest_ns);
     self->all->latest_ns = qp_now();
     self->all->woken++;
@@ -90,7 +90,7 @@ QP_SCENARIO(time_sleep, "everybody wakes at the deadline, in the order of the de
         spawn_sleeper(i / 2 * 10, &all);
     qp_await(qp_sleep_ms(count * 5 + 1)); /* later than all */
     QP_ASSERT_EQ(all.woken, count);
-    QP_ASSERT_EQ(all.latest_ns, qp_milliseconds(count / 2 * 10));
+    QP_ASSERT_TIME(all.latest_ns, qp_milliseconds(count / 2 * 10));
 }
 
 /* ---- odd durations ---- */
@@ -101,7 +101,7 @@ static void expect_over_at_first_poll(struct qp_future *sleep)
     int64_t start_ns = qp_now();
     QP_ASSERT_EQ(qp_await(watch(&watched, sleep)), QP_OK);
     QP_ASSERT_EQ(watched.pending, 0);
-    QP_ASSERT_EQ(qp_now(), start_ns);
+    QP_ASSERT_TIME(qp_now(), start_ns);
 }
 
 QP_SCENARIO(time_sleep_odd_durations, "negative, infinite and NaN durations count as zero; zero does not wait")
@@ -121,8 +121,8 @@ QP_SCENARIO(time_sleep_odd_durations, "negative, infinite and NaN durations coun
 static void expect_never(struct qp_future *sleep)
 {
     int64_t start_ns = qp_now();
-    QP_ASSERT_EQ(qp_await(qp_timeout(1e6, sleep)), QP_TIMEOUT);
-    QP_ASSERT_EQ(qp_now() - start_ns, qp_seconds(1e6));
+    QP_ASSERT_EQ(qp_await(qp_timeout_ms(20, sleep)), QP_TIMEOUT);
+    QP_ASSERT_TIME(qp_now() - start_ns, qp_milliseconds(20));
 }
 
 QP_SCENARIO(time_sleep_too_long, "a duration too large for the clock never ends, and does not overflow")
@@ -142,9 +142,9 @@ QP_SCENARIO(time_deadline_at_first_poll, "every deadline counts from the first p
     struct qp_future *sleep = qp_sleep_ms(10), *timeout = qp_timeout_ms(10, qp_sleep_ms(50));
     qp_await(qp_sleep_ms(7));
     QP_ASSERT_EQ(qp_await(sleep), QP_OK);
-    QP_ASSERT_EQ(qp_now(), qp_milliseconds(7 + 10));
+    QP_ASSERT_TIME(qp_now(), qp_milliseconds(7 + 10));
     QP_ASSERT_EQ(qp_await(timeout), QP_TIMEOUT);
-    QP_ASSERT_EQ(qp_now(), qp_milliseconds(7 + 10 + 10));
+    QP_ASSERT_TIME(qp_now(), qp_milliseconds(7 + 10 + 10));
 }
 
 /* ---- cancellation ---- */

@@ -60,7 +60,7 @@ QP_SCENARIO(time_timeout_join_completed,
     QP_ASSERT_EQ(result.value, 42);
     QP_ASSERT_EQ(self.dropped, 0);
     QP_ASSERT(!handle.task);
-    QP_ASSERT_EQ(qp_now(), qp_milliseconds(5));
+    QP_ASSERT_TIME(qp_now(), qp_milliseconds(5));
 }
 
 QP_SCENARIO(time_timeout_join_failed, "JoinFailed: a task that panicked or was aborted says which")
@@ -88,10 +88,10 @@ QP_SCENARIO(time_timeout_join_timed_out, "TimedOut: the task goes on, and its li
     QP_ASSERT(handle.task && handle.id == id);
     QP_ASSERT_EQ(qp_await(qp_timeout_join_ms(10, &handle, &result)), QP_TIMEOUT);
     QP_ASSERT(!qp_is_finished(&handle));
-    QP_ASSERT_EQ(qp_now(), qp_milliseconds(20));
+    QP_ASSERT_TIME(qp_now(), qp_milliseconds(20));
     QP_ASSERT_EQ(qp_await(qp_timeout_join_ms(10, &handle, &result)), QP_OK);
     QP_ASSERT_EQ(result.value, 42);
-    QP_ASSERT_EQ(qp_now(), qp_milliseconds(25));
+    QP_ASSERT_TIME(qp_now(), qp_milliseconds(25));
 }
 
 QP_SCENARIO(time_timeout_join_then_abort, "after a timeout the task can be aborted deliberately, or detached")
@@ -128,7 +128,7 @@ QP_SCENARIO(time_timeout_join_tie,
     struct result result = {0, NULL};
     struct qp_handle handle = spawn_job(&self);
     enum qp_status status = qp_await(qp_timeout_join_ms(10, &handle, &result));
-    QP_ASSERT_EQ(qp_now(), qp_milliseconds(10));
+    QP_ASSERT_TIME(qp_now(), qp_milliseconds(10));
     QP_ASSERT(status == QP_OK || status == QP_TIMEOUT);
     QP_ASSERT_EQ(handle.task != NULL, status == QP_TIMEOUT);
     if (status == QP_TIMEOUT)

@@ -2,8 +2,8 @@
  * Scenarios: see scenario.h.
  *
  * State: the registered scenarios and parameters, two lists kept in order of name while constructors add to them and
- * constant afterwards; what was declared of faults, which each scenario knows by then, whoever registered first; and
- * which run is under way on this thread.
+ * constant afterwards; what was declared of faults and of time, which each scenario knows by then, whoever registered
+ * first; and which run is under way on this thread.
  */
 #include "sim/scenario.h"
 #include "scheduler/misuse.h"
@@ -13,6 +13,7 @@
 static struct qp_scenario *scenarios;
 static struct qp_scenario_param *params;
 static struct qp_scenario_faults *declarations;
+static struct qp_scenario_timing *timings;
 static _Thread_local struct qp_scenario_run *current;
 
 static void declare(struct qp_scenario *scenario, const struct qp_scenario_faults *faults)
@@ -23,11 +24,19 @@ static void declare(struct qp_scenario *scenario, const struct qp_scenario_fault
     scenario->not_assumed |= faults->assumes_no;
 }
 
+static void declare_timing(struct qp_scenario *scenario, const struct qp_scenario_timing *timing)
+{
+    if (strcmp(scenario->name, timing->scenario) == 0)
+        scenario->timed = timing->what;
+}
+
 void qp_scenario_register(struct qp_scenario *scenario)
 {
     struct qp_scenario **link = &scenarios;
     for (const struct qp_scenario_faults *faults = declarations; faults; faults = faults->next)
         declare(scenario, faults);
+    for (const struct qp_scenario_timing *timing = timings; timing; timing = timing->next)
+        declare_timing(scenario, timing);
     while (*link && strcmp((*link)->name, scenario->name) < 0)
         link = &(*link)->next;
     scenario->next = *link;
@@ -49,6 +58,14 @@ void qp_scenario_faults_register(struct qp_scenario_faults *faults)
     declarations = faults;
     for (struct qp_scenario *scenario = scenarios; scenario; scenario = scenario->next)
         declare(scenario, faults);
+}
+
+void qp_scenario_timing_register(struct qp_scenario_timing *timing)
+{
+    timing->next = timings;
+    timings = timing;
+    for (struct qp_scenario *scenario = scenarios; scenario; scenario = scenario->next)
+        declare_timing(scenario, timing);
 }
 
 uint32_t qp_scenario_bears(const struct qp_scenario *scenario)
@@ -102,6 +119,20 @@ void qp_expect(enum qp_status outcome, const char *text)
         qp_misuse("qp_expect outside a scenario");
     current->expected = outcome;
     current->expected_text = text;
+}
+
+void qp_assert_time(const struct qp_site *site, int64_t time_ns, int64_t expected_ns)
+{
+    if (time_ns < expected_ns || (time_ns > expected_ns && !(current && current->real)))
+        qp_fail(site, "assertion failed: %s (%lld and %lld)", site->expr, (long long)time_ns, (long long)expected_ns);
+}
+
+bool qp_asserts_timing(void)
+{
+    if (current && !current->scenario->timed)
+        qp_misuse("QP_ASSERT_TIMED in scenario %s, which does not declare by QP_TIMED what depends on time",
+                  current->scenario->name);
+    return !(current && current->real);
 }
 
 _Static_assert(QP_FAULT_YIELD == 1 << QP_CHOICE_YIELD && QP_FAULT_SPURIOUS == 1 << QP_CHOICE_SPURIOUS &&

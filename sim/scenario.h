@@ -16,6 +16,7 @@ struct qp_scenario_run {
     size_t param_count;
     enum qp_status expected; /* by the scenario itself; QP_OK until it says otherwise */
     const char *expected_text;
+    bool real; /* on the real clock: what it asserts of time counts as far as that goes */
 };
 
 /* The faults that a scenario bears, by what was declared. */

@@ -20,6 +20,8 @@ static int list_text(void)
     for (scenario = qp_scenario_first(); scenario; scenario = scenario->next) {
         printf("%-38s %s", scenario->name, scenario->summary);
         print_params(scenario);
+        if (scenario->timed)
+            printf("  [by time: %s]", scenario->timed);
         putchar('\n');
     }
     return EXIT_FINE;
@@ -34,6 +36,7 @@ static bool add_scenario(cJSON *array, const struct qp_scenario *scenario)
     if (!cJSON_AddStringToObject(object, "name", scenario->name) ||
         !cJSON_AddStringToObject(object, "summary", scenario->summary) ||
         !cJSON_AddStringToObject(object, "file", scenario->file) ||
+        (scenario->timed && !cJSON_AddStringToObject(object, "by_time", scenario->timed)) ||
         !(params = cJSON_AddObjectToObject(object, "params")))
         return false;
     for (param = qp_param_first(); param; param = param->next)
@@ -64,6 +67,7 @@ static int list(struct arguments *arguments)
 
 const struct command list_command = {
     "list", "[--json]", " --json ",
-    "Lists the scenarios of this program, with their parameters and the defaults of these.\n\n"
-    "  --json    as an array of {name, summary, file, params}\n",
+    "Lists the scenarios of this program, with their parameters and the defaults of these, and\n"
+    "what of their outcome only virtual time decides, so that it is not asserted on the real clock.\n\n"
+    "  --json    as an array of {name, summary, file, params}, and by_time where there is something to say\n",
     list};

@@ -161,7 +161,7 @@ static int replay_trace(const char *path, const struct qp_trace *trace, uint64_t
     if (!self)
         return complain("out of memory");
     *self = (struct replayed){.path = path, .trace = trace, .until = {.event = until, .path = path}};
-    self->run = (struct qp_scenario_run){scenario, self->params, trace->meta.param_count, QP_OK, ""};
+    self->run = (struct qp_scenario_run){scenario, self->params, trace->meta.param_count, QP_OK, "", false};
     self->watch = (struct qp_watch){.recorder = qp_recorder_create(0), .checker = qp_checker_create()};
     qp_replay_strategy_init(&self->replay, trace->meta.choices ? trace->meta.choices : &none, trace->meta.choice_count);
     if (!self->watch.recorder || !self->watch.checker)

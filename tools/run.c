@@ -1,7 +1,8 @@
 /*
  * `quipu run`: scenarios under seeds, a line for each.
  *
- * A scenario is run without a record until a seed fails; that one is run again with one. Its trace goes where --trace
+ * A scenario is run without a record until a seed fails; that one is run again with one. On the real clock nothing
+ * happens twice, so there it is recorded as it runs. Its trace goes where --trace
  * says, or into the folder of --out; with --out a scenario that never failed leaves the trace of its first seed.
  */
 #include "tools/ambient.h"
@@ -51,8 +52,10 @@ static bool cancelling(const struct runner *self)
 static void execute_real(void *context, qp_async_fn function, void *arg, struct qp_sim_result *result)
 {
     const struct qp_sim_config *config = context;
-    struct qp_real_options options = {
-        .event = config->event, .event_context = config->event_context, .steps = &result->steps};
+    struct qp_real_options options = {.event = config->event,
+                                      .event_context = config->event_context,
+                                      .steps = &result->steps,
+                                      .blocking_takes_time = true};
     memset(result, 0, offsetof(struct qp_sim_result, report));
     result->outcome = qp_real_run(function, arg, &options, result->report, sizeof result->report);
 }
@@ -63,7 +66,8 @@ static bool execute(struct runner *self, struct qp_scenario_run *run, struct whi
     struct qp_sim_config config = {.seed = which.seed};
     struct qp_watch watch = {.recorder = recorder, .checker = self->checker};
     bool kept;
-    if (self->arguments->real)
+    run->real = self->arguments->real;
+    if (run->real)
         return qp_execute_watched_by(run, &config, &watch, &self->result, execute_real, &config);
     if (cancelling(self))
         any_strategy_init_cancelling(&strategy, which.cancel);
@@ -76,17 +80,29 @@ static bool execute(struct runner *self, struct qp_scenario_run *run, struct whi
     return kept;
 }
 
-/* Runs once more with a record, and writes it. */
+static bool keeps_traces(const struct runner *self)
+{
+    return self->arguments->trace || self->arguments->out;
+}
+
+static bool make_recorder(struct runner *self)
+{
+    if (self->recorder || (self->recorder = qp_recorder_create(0)))
+        return true;
+    complain("out of memory");
+    return false;
+}
+
+/* Runs once more with a record, where it was not recorded at once, and writes it. */
 static bool record(struct runner *self, struct qp_scenario_run *run, struct which which, const char *path)
 {
     struct qp_trace_param params[QP_TRACE_PARAMS_MOST];
     struct qp_trace_meta meta;
     size_t count = effective_params(run, params);
-    if (!self->recorder && !(self->recorder = qp_recorder_create(0))) {
-        complain("out of memory");
+    if (!make_recorder(self))
         return false;
-    }
-    execute(self, run, which, self->recorder);
+    if (!run->real)
+        execute(self, run, which, self->recorder);
     meta = trace_meta(run, which.seed,
                       self->arguments->real ? "real"
                       : cancelling(self)    ? "cancel"
@@ -118,7 +134,7 @@ static bool trace_path(const struct runner *self, const struct qp_scenario *scen
 static void keep_trace(struct runner *self, struct qp_scenario_run *run, struct which which, bool failed)
 {
     char path[PATH_SIZE];
-    if (!self->arguments->trace && !self->arguments->out)
+    if (!keeps_traces(self))
         return;
     if (!trace_path(self, run->scenario, which, path) || !record(self, run, which, path)) {
         self->status = EXIT_BAD_INPUT;
@@ -164,7 +180,7 @@ struct tally {
 
 static void count(struct runner *self, struct qp_scenario_run *run, struct which which, struct tally *tally)
 {
-    tally->kept = execute(self, run, which, NULL);
+    tally->kept = execute(self, run, which, self->arguments->real ? self->recorder : NULL);
     tally->runs++;
     tally->seconds += (double)self->result.time_ns / 1e9;
     tally->failed = which;
@@ -288,6 +304,11 @@ static int run(struct arguments *arguments)
         free(self);
         return complain("out of memory");
     }
+    if (arguments->real && keeps_traces(self) && !make_recorder(self)) {
+        qp_checker_destroy(self->checker);
+        free(self);
+        return EXIT_BAD_INPUT;
+    }
     self->progress = isatty(STDERR_FILENO) && !arguments->quiet;
     qp_sim_init(&self->sim);
     run_selected(self);
@@ -327,7 +348,7 @@ const struct command run_command = {
     "  --ambient MODE    what a program gets that asks for the real clock, real sleep or entropy: catch, the run ends "
     "with\n"
     "                    what to use instead; virtual, it is served from the simulation; allow, it is real\n"
-    "  --real            once, on the real clock\n"
+    "  --real            once, on the real clock; what only virtual time decides is not asserted ('list' says what)\n"
     "  --no-check        does not hold what happens against the contracts of the surface; runs faster\n"
     "  --quiet           prints only what failed, and the sums\n",
     run};

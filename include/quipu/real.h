@@ -37,6 +37,9 @@ struct qp_real_options {
      * of the process has its signals.
      */
     int list_on_signal;
+
+    /* Blocking work that says by qp_blocking_takes_ms (task.h) how long it takes is made to take so long. */
+    bool blocking_takes_time;
 };
 
 /*

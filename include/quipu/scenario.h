@@ -37,6 +37,7 @@ struct qp_scenario {
     void (*body)(void);
     struct qp_scenario *next;       /* private */
     unsigned declared, not_assumed; /* private: faults that it bears, and those that it does not */
+    const char *timed;              /* private: what of its outcome only virtual time decides; NULL: nothing */
 };
 
 /* What exploration may inject into a run. Bits; SPEC.md, section 5, says what each is. */
@@ -63,13 +64,13 @@ struct qp_scenario_faults { /* private */
 #endif
 
 /* Registers the body that follows. */
-#define QP_SCENARIO(name_, summary_)                                                                     \
-    static void name_##_body(void);                                                                      \
-    static struct qp_scenario name_##_scenario = {#name_, summary_, __FILE__, name_##_body, NULL, 0, 0}; \
-    __attribute__((constructor)) static void name_##_register(void)                                      \
-    {                                                                                                    \
-        qp_scenario_register(&name_##_scenario);                                                         \
-    }                                                                                                    \
+#define QP_SCENARIO(name_, summary_)                                                                           \
+    static void name_##_body(void);                                                                            \
+    static struct qp_scenario name_##_scenario = {#name_, summary_, __FILE__, name_##_body, NULL, 0, 0, NULL}; \
+    __attribute__((constructor)) static void name_##_register(void)                                            \
+    {                                                                                                          \
+        qp_scenario_register(&name_##_scenario);                                                               \
+    }                                                                                                          \
     static void name_##_body(void)
 
 /* Declares an integer parameter of a scenario, with its default; --param name=value sets another. */
@@ -95,6 +96,32 @@ struct qp_scenario_faults { /* private */
         qp_scenario_faults_register(&scenario_##_##what_##_faults);                                              \
     }
 
+struct qp_scenario_timing { /* private */
+    const char *scenario, *what;
+    struct qp_scenario_timing *next;
+};
+
+/*
+ * What a scenario asserts holds on both clocks, but for time. Virtual time passes only while everybody waits; on the
+ * real clock a wait may be over late by any amount. So there QP_ASSERT_TIME, which is exact on the virtual clock,
+ * asserts that a moment or a duration is not less than it should be. Whatever else depends on nobody being late, or on
+ * when blocking work starts, is asserted by QP_ASSERT_TIMED, which asserts nothing on the real clock. A scenario that
+ * does so declares by QP_TIMED, in a few words that `list` shows, what of its outcome that is.
+ */
+#define QP_ASSERT_TIME(time_ns, expected_ns) \
+    qp_assert_time(QP_SITE(#time_ns " == " #expected_ns), (time_ns), (expected_ns))
+#define QP_ASSERT_TIMED(condition) (qp_asserts_timing() ? QP_ASSERT(condition) : (void)0)
+#define QP_TIMED(scenario_, what_)                                                     \
+    static struct qp_scenario_timing scenario_##_timing = {#scenario_, (what_), NULL}; \
+    __attribute__((constructor)) static void scenario_##_register_timing(void)         \
+    {                                                                                  \
+        qp_scenario_timing_register(&scenario_##_timing);                              \
+    }
+
+/* Private: what the two call. The second is misuse in a scenario that does not declare it. */
+void qp_assert_time(const struct qp_site *site, int64_t time_ns, int64_t expected_ns);
+bool qp_asserts_timing(void);
+
 /* Inside a scenario: the value of a parameter that it declares. Misuse for any other name. */
 int64_t qp_param(const char *name);
 
@@ -107,6 +134,7 @@ void qp_expect(enum qp_status outcome, const char *text);
 void qp_scenario_register(struct qp_scenario *scenario);
 void qp_param_register(struct qp_scenario_param *param);
 void qp_scenario_faults_register(struct qp_scenario_faults *faults);
+void qp_scenario_timing_register(struct qp_scenario_timing *timing);
 
 /* The registered scenarios and parameters, ordered by name; NULL-terminated by `next`. */
 const struct qp_scenario *qp_scenario_first(void);

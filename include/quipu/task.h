@@ -124,7 +124,8 @@ struct qp_handle qp_spawn_future(const struct qp_future *future, size_t size, co
 static inline struct qp_handle qp_spawn_blocking_named(void (*function)(void *arg), void *arg, const char *name);
 struct qp_handle qp_spawn_blocking_with(void (*function)(void *arg), void *arg, const struct qp_task_options *options);
 
-/* Called inside blocking work: in simulation it ends that much later than it started. Otherwise it does nothing. */
+/* Called inside blocking work: in simulation it ends that much later than it started. Otherwise it does nothing, unless
+ * the run was asked to let it take that time (real.h). */
 void qp_blocking_takes_ms(int64_t milliseconds);
 
 struct qp_join_future { /* private */

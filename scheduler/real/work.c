@@ -5,7 +5,9 @@
  * and freed. That work has started is known, and told, when it cannot be withdrawn any more, or is over.
  */
 #include "scheduler/real/real.h"
+#include <errno.h>
 #include <stdlib.h>
+#include <time.h>
 
 struct piece {
     uv_work_t request;
@@ -32,11 +34,21 @@ static void tell_that_it_started(struct piece *piece)
     piece->told = true;
 }
 
+static void take_time(int64_t duration_ns)
+{
+    struct timespec left = {.tv_sec = (time_t)(duration_ns / 1000000000), .tv_nsec = (long)(duration_ns % 1000000000)};
+    while (nanosleep(&left, &left) != 0 && errno == EINTR)
+        continue;
+}
+
 /* On one of libuv's threads. */
 static void run_piece(uv_work_t *request)
 {
-    struct qp_work *work = ((struct piece *)request->data)->work;
+    const struct piece *piece = request->data;
+    struct qp_work *work = piece->work;
     work->run(work);
+    if (piece->real->options.blocking_takes_time)
+        take_time(work->duration_ns);
 }
 
 /* On the runtime's. */
