@@ -39,58 +39,76 @@ uint32_t qp_future_number(struct qp_future *future)
     return future->id;
 }
 
-/*
- * Puts the beginning of a poll. In brief a future without others inside is created by that, and what this says later
- * may be changed to tell how the poll ended, as long as nothing was put behind it.
- */
-static inline struct qp_event *put_polled(struct qp_future *future, struct qp_event *event)
+static enum qp_status poll_in_full(struct qp_future *future, struct qp_waker *waker)
 {
-    event->object = object_of(future);
-    event->op = name_of(future);
-    if (!future->id && qp_thread.tracing->brief && !future->ops->inner) {
-        event->future = future->id = ++qp_thread.runtime->next_future;
-        return qp_put((enum qp_event_kind)QP_RUN_BEGUN, event);
+    uint64_t object = object_of(future), id = qp_future_number(future);
+    const char *op = name_of(future);
+    enum qp_status status;
+    QP_EMIT(FUTURE_POLLED, .future = id, .object = object, .op = op);
+    status = future->ops->poll(future, waker);
+    if (status == QP_PENDING)
+        QP_EMIT(FUTURE_PENDING, .future = id, .object = object, .op = op);
+    else
+        QP_EMIT(FUTURE_READY, .future = id, .object = object, .op = op, .fields = {(uint64_t)status});
+    return status;
+}
+
+/* In brief the object and the operation are told when the future is created. */
+enum {
+    BEGUN = QP_EVENT_HAS_FUTURE | QP_EVENT_HAS_OBJECT | QP_EVENT_HAS_OP,
+    POLLED = QP_EVENT_HAS_FUTURE,
+    ANSWERED = QP_EVENT_HAS_FUTURE | QP_EVENT_HAS_FIELD
+};
+
+static inline struct qp_event *put_begun(struct qp_tracing *tracing, struct qp_future *future)
+{
+    struct qp_event event = {.object = object_of(future), .op = name_of(future)};
+    struct qp_event *begun;
+    event.future = future->id = ++qp_thread.runtime->next_future;
+    begun = qp_put_parts(tracing, (enum qp_event_kind)QP_RUN_BEGUN, BEGUN, &event);
+    tracing->seq++; /* there are two of them */
+    return begun;
+}
+
+/* Puts the beginning of a poll. A future without others inside is created by that. */
+static inline struct qp_event *put_polled(struct qp_tracing *tracing, struct qp_future *future)
+{
+    if (!future->id && !future->ops->inner)
+        return put_begun(tracing, future);
+    return qp_put_parts(tracing, QP_EVENT_FUTURE_POLLED, POLLED,
+                        &(const struct qp_event){.future = qp_future_number(future)});
+}
+
+/* The kind of both, where the last event was that a future is polled, and this is its answer. */
+static inline enum qp_event_kind and_answered(enum qp_event_kind polled, enum qp_status status)
+{
+    if (status == QP_PENDING)
+        return (enum qp_event_kind)(polled == QP_EVENT_FUTURE_POLLED ? QP_RUN_POLLED_PENDING : QP_RUN_BEGUN_PENDING);
+    return (enum qp_event_kind)(polled == QP_EVENT_FUTURE_POLLED ? QP_RUN_POLLED_READY : QP_RUN_BEGUN_READY);
+}
+
+/* What said that it is polled may be changed to tell how the poll ended, as long as nothing came behind it. */
+static enum qp_status poll_in_brief(struct qp_future *future, struct qp_waker *waker, struct qp_tracing *tracing)
+{
+    struct qp_event *polled = put_polled(tracing, future);
+    uint64_t seq = tracing->seq, id = future->id;
+    enum qp_status status = future->ops->poll(future, waker);
+    if (tracing->seq == seq && tracing->next == polled + 1) {
+        tracing->seq = seq + 1;
+        polled->kind = and_answered(polled->kind, status);
+        polled->fields[0] = (uint64_t)status;
+    } else {
+        qp_put_parts(tracing, status == QP_PENDING ? QP_EVENT_FUTURE_PENDING : QP_EVENT_FUTURE_READY, ANSWERED,
+                     &(const struct qp_event){.future = id, .fields = {(uint64_t)status}});
     }
-    if (!future->id)
-        number(future, event->object);
-    event->future = future->id;
-    return qp_put(QP_EVENT_FUTURE_POLLED, event);
-}
-
-/* The kind of both, where the last thing put was that a future is polled, and now it is pending. */
-static inline enum qp_event_kind and_pending(enum qp_event_kind kind)
-{
-    return (enum qp_event_kind)(kind == QP_EVENT_FUTURE_POLLED ? QP_RUN_POLLED_PENDING : QP_RUN_BEGUN_PENDING);
-}
-
-static inline enum qp_event_kind and_ready(enum qp_event_kind kind)
-{
-    return (enum qp_event_kind)(kind == QP_EVENT_FUTURE_POLLED ? QP_RUN_POLLED_READY : QP_RUN_BEGUN_READY);
+    return status;
 }
 
 enum qp_status qp_poll_traced(struct qp_future *future, struct qp_waker *waker)
 {
     struct qp_tracing *tracing = qp_thread.tracing;
-    struct qp_event event = {0}, *polled = put_polled(future, &event);
-    uint64_t rounds = tracing->rounds;
-    enum qp_status status = future->ops->poll(future, waker);
-    bool is_last = tracing->next == polled + 1 && tracing->rounds == rounds;
-    if (status == QP_PENDING) {
-        future->state = QP_FUTURE_PENDING;
-        if (is_last)
-            polled->kind = and_pending(polled->kind);
-        else
-            qp_put(QP_EVENT_FUTURE_PENDING, &event);
-    } else {
-        future->state = QP_FUTURE_DONE;
-        event.fields[0] = (uint64_t)status;
-        if (is_last) {
-            polled->kind = and_ready(polled->kind);
-            polled->fields[0] = (uint64_t)status;
-        } else {
-            qp_put(QP_EVENT_FUTURE_READY, &event);
-        }
-    }
+    enum qp_status status = tracing->brief ? poll_in_brief(future, waker, tracing) : poll_in_full(future, waker);
+    future->state = status == QP_PENDING ? QP_FUTURE_PENDING : QP_FUTURE_DONE;
     return status;
 }
 

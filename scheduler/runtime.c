@@ -18,7 +18,6 @@
 static void tell(struct qp_tracing *tracing, struct qp_event *event)
 {
     const struct qp_env *env = &tracing->runtime->env;
-    event->seq = ++tracing->seq;
     event->time_ns = env->now(env->context);
     env->event(env->event_context, event);
     memset(&event->object, 0, offsetof(struct qp_event, kind) - offsetof(struct qp_event, object));
@@ -29,7 +28,6 @@ void qp_tracing_tell(struct qp_tracing *tracing)
     const struct qp_event_batch *batch = tracing->runtime->env.batch;
     size_t count = (size_t)(tracing->next - tracing->first);
     tracing->next = tracing->first;
-    tracing->rounds++;
     if (!count)
         return;
     if (tracing->brief)

@@ -33,138 +33,6 @@ const struct qp_rule *qp_rule_find(const char *identifier)
     return NULL;
 }
 
-/* ---- its life ---- */
-
-static struct table *tables(struct qp_checker *c, size_t index)
-{
-    struct table *all[] = {&c->future_table, &c->task_table, &c->object_table,  &c->value_table,
-                           &c->hold_table,   &c->end_table,  &c->deferred_table};
-    return index < sizeof all / sizeof *all ? all[index] : NULL;
-}
-
-struct qp_checker *qp_checker_create(void)
-{
-    struct qp_checker *c = calloc(1, sizeof *c);
-    struct table *table;
-    bool ok = c != NULL;
-    size_t i;
-    for (i = 0; ok && (table = tables(c, i)) != NULL; i++)
-        ok = table_init(table);
-    if (!ok) {
-        qp_checker_destroy(c);
-        return NULL;
-    }
-    qp_pool_init(&c->pool, &c->budget);
-    c->futures.size = sizeof(struct future);
-    c->tasks.size = sizeof(struct task);
-    c->objects.size = sizeof(struct object);
-    c->values.size = sizeof(struct value);
-    c->owneds.size = sizeof(struct owned);
-    c->generations.size = sizeof(struct generation);
-    qp_checker_reset(c);
-    return c;
-}
-
-/* All pieces are as if they had never been taken. */
-static void empty_stocks(struct qp_checker *c)
-{
-    qp_pool_clear(&c->pool);
-    c->futures.free = c->tasks.free = c->objects.free = NULL;
-    c->values.free = c->owneds.free = c->generations.free = NULL;
-}
-
-/* A run that came to its end has given everything back. */
-static void forget_what_is_left(struct qp_checker *c)
-{
-    struct table *table;
-    size_t i;
-    if (c->first_generation || c->object_table.count)
-        barriers_reset(c);
-    if (c->full || c->violation_count || qp_checker_live(c))
-        empty_stocks(c);
-    for (i = 0; (table = tables(c, i)) != NULL; i++)
-        if (table->last || table->count)
-            table_clear(table);
-}
-
-void qp_checker_reset(struct qp_checker *c)
-{
-    forget_what_is_left(c);
-    c->end_table.last = 0;
-    c->alert = 0;
-    c->seq = 0;
-    c->now_ns = INT64_MIN;
-    c->brief_ns = 0;
-    c->running = NULL;
-    c->innermost = NULL;
-    c->depth = c->heap_count = c->ready_first = c->ready_end = 0;
-    c->first_task = c->last_task = c->first_aborted = NULL;
-    c->alive = 0;
-    c->first_able = NULL;
-    c->call_object = NULL;
-    c->call_value = NULL;
-    c->steps = c->choice_index = c->last_choice_seq = c->fault_seq = 0;
-    c->deferred_depth = c->work_queued = c->work_due = c->fair = 0;
-    c->spurious = c->disordered = c->full = c->closing = c->aborted_run = c->deadlocked = c->no_memory = false;
-    c->last_dropped_task = 0;
-    c->outcome = QP_OK;
-    c->run++;
-    c->violation_count = 0;
-}
-
-void qp_checker_destroy(struct qp_checker *c)
-{
-    struct table *table;
-    size_t i;
-    if (!c)
-        return;
-    if (c->first_generation || c->object_table.count)
-        barriers_reset(c);
-    for (i = 0; (table = tables(c, i)) != NULL; i++)
-        table_free(table);
-    qp_pool_free(&c->pool);
-    free(c->frames);
-    free(c->heap);
-    free(c->ready);
-    free(c);
-}
-
-void qp_checker_expect(struct qp_checker *c, enum qp_status outcome)
-{
-    c->outcome = outcome;
-}
-
-void qp_checker_fair(struct qp_checker *c, uint64_t bound)
-{
-    c->fair = bound;
-}
-
-size_t qp_checker_count(const struct qp_checker *c)
-{
-    return c->violation_count;
-}
-
-const struct qp_violation *qp_checker_at(const struct qp_checker *c, size_t index)
-{
-    return index < c->violation_count && index < QP_VIOLATIONS_KEPT ? &c->violations[index] : NULL;
-}
-
-bool qp_checker_is_full(const struct qp_checker *c)
-{
-    return c->full;
-}
-
-uint64_t qp_checker_events(const struct qp_checker *c)
-{
-    return c->seq;
-}
-
-size_t qp_checker_live(const struct qp_checker *c)
-{
-    return c->future_table.count + c->task_table.count + c->object_table.count + c->value_table.count +
-           c->hold_table.count + c->end_table.count + c->deferred_table.count;
-}
-
 /* ---- operations ---- */
 
 static enum op find_op(const char *name)
@@ -207,24 +75,143 @@ static enum op find_op(const char *name)
     return OP_OTHER;
 }
 
-/* The place has another name, or it was not looked at in this run: there may be another text at that address now. */
-static enum op look_again(struct qp_checker *c, size_t place, const char *name)
+enum op look_up(struct qp_checker *c, size_t place, const char *name)
 {
     if (!name)
         return OP_OTHER;
-    if (c->ops[place].name != name || !c->ops[place].run || strcmp(op_name(c->ops[place].op), name) != 0)
-        c->ops[place].op = find_op(name);
     c->ops[place].name = name;
-    c->ops[place].run = c->run;
+    c->ops[place].op = find_op(name);
     return c->ops[place].op;
 }
 
-enum op op_of(struct qp_checker *c, const char *name)
+/* There may be another text at the same address in the next run. */
+static void forget_names(struct qp_checker *c)
 {
-    size_t place = (size_t)(((uintptr_t)name * 0x9e3779b97f4a7c15u) >> 58);
-    if (LIKELY(c->ops[place].name == name && c->ops[place].run == c->run && name))
-        return c->ops[place].op;
-    return look_again(c, place, name);
+    memset(c->ops, 0, sizeof c->ops);
+    c->names_go = false;
+}
+
+/* ---- its life ---- */
+
+enum { TABLES = sizeof((struct qp_checker *)NULL)->tables / sizeof(struct table) };
+
+struct qp_checker *qp_checker_create(void)
+{
+    struct qp_checker *c = calloc(1, sizeof *c);
+    bool ok = c != NULL;
+    size_t i;
+    for (i = 0; ok && i < TABLES; i++)
+        ok = table_init(&c->tables[i]);
+    if (!ok) {
+        qp_checker_destroy(c);
+        return NULL;
+    }
+    qp_pool_init(&c->pool, &c->budget);
+    c->futures.size = sizeof(struct future);
+    c->tasks.size = sizeof(struct task);
+    c->objects.size = sizeof(struct object);
+    c->values.size = sizeof(struct value);
+    c->owneds.size = sizeof(struct owned);
+    c->generations.size = sizeof(struct generation);
+    qp_checker_reset(c);
+    return c;
+}
+
+/* All pieces are as if they had never been taken. */
+static void empty_stocks(struct qp_checker *c)
+{
+    qp_pool_clear(&c->pool);
+    c->futures.free = c->tasks.free = c->objects.free = NULL;
+    c->values.free = c->owneds.free = c->generations.free = NULL;
+}
+
+/* A run that came to its end has given everything back. */
+static void forget_what_is_left(struct qp_checker *c)
+{
+    size_t i;
+    if (c->first_generation || c->object_table.count)
+        barriers_reset(c);
+    if (c->full || c->violation_count || qp_checker_live(c))
+        empty_stocks(c);
+    for (i = 0; i < TABLES; i++)
+        table_clear(&c->tables[i]);
+}
+
+void qp_checker_reset(struct qp_checker *c)
+{
+    forget_what_is_left(c);
+    c->alert = 0;
+    look_at_each(c);
+    c->seq = 0;
+    c->now_ns = INT64_MIN;
+    c->brief_ns = 0;
+    c->running = NULL;
+    c->innermost = NULL;
+    c->depth = c->heap_count = c->ready_first = c->ready_end = 0;
+    c->first_task = c->last_task = c->first_aborted = NULL;
+    c->alive = 0;
+    c->first_able = NULL;
+    c->call_object = NULL;
+    c->call_value = NULL;
+    c->steps = c->choice_index = c->last_choice_seq = c->fault_seq = 0;
+    c->deferred_depth = c->work_queued = c->work_due = c->fair = 0;
+    c->spurious = c->disordered = c->full = c->closing = c->aborted_run = c->deadlocked = c->no_memory = false;
+    c->last_dropped_task = 0;
+    c->outcome = QP_OK;
+    if (c->names_go)
+        forget_names(c);
+    c->violation_count = 0;
+}
+
+void qp_checker_destroy(struct qp_checker *c)
+{
+    size_t i;
+    if (!c)
+        return;
+    if (c->first_generation || c->object_table.count)
+        barriers_reset(c);
+    for (i = 0; i < TABLES; i++)
+        table_free(&c->tables[i]);
+    qp_pool_free(&c->pool);
+    free(c->heap);
+    free(c->ready);
+    free(c);
+}
+
+void qp_checker_expect(struct qp_checker *c, enum qp_status outcome)
+{
+    c->outcome = outcome;
+}
+
+void qp_checker_fair(struct qp_checker *c, uint64_t bound)
+{
+    c->fair = bound;
+}
+
+size_t qp_checker_count(const struct qp_checker *c)
+{
+    return c->violation_count;
+}
+
+const struct qp_violation *qp_checker_at(const struct qp_checker *c, size_t index)
+{
+    return index < c->violation_count && index < QP_VIOLATIONS_KEPT ? &c->violations[index] : NULL;
+}
+
+bool qp_checker_is_full(const struct qp_checker *c)
+{
+    return c->full;
+}
+
+uint64_t qp_checker_events(const struct qp_checker *c)
+{
+    return c->seq;
+}
+
+size_t qp_checker_live(const struct qp_checker *c)
+{
+    return c->future_table.count + c->task_table.count + c->object_table.count + c->value_table.count +
+           c->hold_table.count + c->end_table.count + c->deferred_table.count;
 }
 
 /* ---- the trace itself ---- */
@@ -270,7 +257,7 @@ static void expected_came(struct qp_checker *c, const struct qp_event *e)
     c->call_value = NULL;
 }
 
-/* Who judges which event; notes are for nobody. */
+/* Who judges which event; notes are for nobody, and are never told in brief. */
 static void (*const judges[QP_EVENT_KINDS])(struct qp_checker *c, const struct qp_event *e) = {
     [QP_EVENT_TASK_SPAWNED] = on_task_spawned,
     [QP_EVENT_TASK_POLLED] = on_task_polled,
@@ -348,57 +335,69 @@ void qp_checker_event(void *checker, const struct qp_event *e)
     if (!c || is_deaf(c) || !well_formed(c, e))
         return;
     c->seq = e->seq;
+    c->names_go = true;
     if (e->time_ns > c->now_ns)
         c->now_ns = e->time_ns;
     if (judges[e->kind] && (!c->alert || is_judged(c, e)))
         judges[e->kind](c, e);
 }
 
-/* ---- events in brief: the number and the time go without saying ---- */
+/* ---- events in brief: the time goes without saying ---- */
 
-/* Time goes on with the event that says so. */
-static void take_clock(struct qp_checker *c, struct qp_event *e)
-{
-    if (UNLIKELY((int64_t)e->fields[0] < c->brief_ns))
-        report(c, QP_RULE_TIME_CLOCK_1, NULL, e, NULL, NULL);
-    e->time_ns = c->brief_ns = (int64_t)e->fields[0];
-    if (!c->alert || is_judged(c, e))
-        on_clock(c, e);
-}
-
-/* An event, or the first of several in one, while there is an alert. */
+/* Whether it is to be judged, as what it is or begins with; looked at where something is unusual. */
 static bool is_judged_in_brief(struct qp_checker *c, struct qp_event *e)
 {
     enum qp_event_kind kind = e->kind;
     bool judged;
     if ((int)kind >= QP_EVENT_KINDS)
         e->kind = (int)kind <= QP_RUN_BEGUN_READY ? QP_EVENT_FUTURE_CREATED : QP_EVENT_FUTURE_POLLED;
-    judged = is_judged(c, e);
+    judged = task_exists(c, e) && (!c->alert || is_judged(c, e));
     e->kind = kind;
     return judged;
+}
+
+/* Time goes on with the event that says so. */
+static void take_clock(struct qp_checker *c, struct qp_event *e)
+{
+    if ((int64_t)e->fields[0] < c->brief_ns)
+        report(c, QP_RULE_TIME_CLOCK_1, NULL, e, NULL, NULL);
+    e->time_ns = c->brief_ns = (int64_t)e->fields[0];
+}
+
+/* One that there is something about. */
+SELDOM static void take_other(struct qp_checker *c, struct qp_event *e)
+{
+    if (e->kind == QP_EVENT_CLOCK_ADVANCED)
+        take_clock(c, e);
+    if ((c->alert || e->task > c->task_table.last) && !is_judged_in_brief(c, e))
+        return;
+    if ((int)e->kind >= QP_EVENT_KINDS)
+        on_future_run(c, e);
+    else
+        judges[e->kind](c, e);
+}
+
+static inline void take_one(struct qp_checker *c, struct qp_event *e)
+{
+    unsigned kind = e->kind;
+    e->time_ns = c->brief_ns;
+    if (UNLIKELY(e->task >= c->known))
+        take_other(c, e);
+    else if (kind < QP_EVENT_CLOCK_ADVANCED)
+        judges[kind](c, e);
+    else if (kind >= QP_EVENT_KINDS)
+        on_future_run(c, e);
+    else
+        take_other(c, e);
 }
 
 static void take(void *context, struct qp_event *events, size_t count)
 {
     struct qp_checker *c = context;
     struct qp_event *e, *end = events + count;
-    for (e = events; e < end; e++) {
-        unsigned kind = (unsigned)e->kind;
-        e->seq = ++c->seq;
-        e->time_ns = c->brief_ns;
-        if (kind < QP_EVENT_KINDS && !judges[kind])
-            continue;
-        if (UNLIKELY(e->task > c->task_table.last))
-            task_exists(c, e);
-        if (UNLIKELY(kind == QP_EVENT_CLOCK_ADVANCED))
-            take_clock(c, e);
-        else if (UNLIKELY(c->alert) && !is_judged_in_brief(c, e))
-            continue;
-        else if (kind >= QP_EVENT_KINDS)
-            on_future_run(c, e);
-        else
-            judges[kind](c, e);
-    }
+    for (e = events; e < end; e++)
+        take_one(c, e);
+    c->seq = end[-1].seq;
 }
 
 const struct qp_event_batch *qp_checker_batch(struct qp_checker *c)

@@ -122,6 +122,8 @@ static void sent(struct qp_checker *c, struct future *f, const struct qp_event *
     if (f->stage == GRANTED)
         o->reserved--;
     value_enters(o, f->value, e);
+    f->value->since.op = f->name;
+    f->value->since.object = f->of;
     f->value->future = NULL;
     f->value = NULL;
     look_at_receivers(c, o, QP_RULE_CHAN_SENT_1);

@@ -7,59 +7,11 @@
  */
 #include "traces/checker_model.h"
 #include "traces/print.h"
-#include <stdlib.h>
 
 /* Futures inside one another; a trace in which they are deeper is nonsense. */
 enum { MOST_DEPTH = 10000 };
 
-/* ---- queues ---- */
-
-void queue_push(struct queue *queue, struct future *f)
-{
-    f->queue = queue;
-    f->prev_waiting = queue->last;
-    f->next_waiting = NULL;
-    *(queue->last ? &queue->last->next_waiting : &queue->first) = f;
-    queue->last = f;
-    queue->count++;
-}
-
-void queue_remove(struct future *f)
-{
-    struct queue *queue = f->queue;
-    if (!queue)
-        return;
-    *(f->prev_waiting ? &f->prev_waiting->next_waiting : &queue->first) = f->next_waiting;
-    *(f->next_waiting ? &f->next_waiting->prev_waiting : &queue->last) = f->prev_waiting;
-    f->queue = NULL;
-    queue->count--;
-}
-
 /* ---- those that can go on ---- */
-
-void make_able(struct qp_checker *c, struct future *f, enum qp_rule_id rule)
-{
-    if (f->able)
-        return;
-    f->able = true;
-    f->checked = false;
-    f->able_rule = rule;
-    f->prev_able = NULL;
-    f->next_able = c->first_able;
-    if (c->first_able)
-        c->first_able->prev_able = f;
-    c->first_able = f;
-}
-
-void make_unable(struct qp_checker *c, struct future *f)
-{
-    if (!f->able)
-        return;
-    f->able = false;
-    *(f->prev_able ? &f->prev_able->next_able : &c->first_able) = f->next_able;
-    if (f->next_able)
-        f->next_able->prev_able = f->prev_able;
-}
 
 /* Whether its task waits for it, and not for something else while it is held by hand. */
 static bool is_awaited(const struct task *task, const struct future *f)
@@ -156,20 +108,31 @@ static bool is_inside(const struct future *outer, const struct future *f)
     return outer != NULL;
 }
 
-static void leave_task(struct qp_checker *c, const struct future *f)
+static inline void leave_awaits(struct task *task, const struct future *f)
 {
-    struct task *task = c->running;
-    if (!task || task->id != f->task)
-        task = f->task ? table_find(&c->task_table, f->task) : NULL;
-    if (!task)
-        return;
     if (task->awaits == f)
         task->awaits = NULL;
     if (task->last_root == f)
         task->last_root = NULL;
 }
 
-static void leave_object(struct qp_checker *c, struct object *o)
+SELDOM static void leave_other_task(struct qp_checker *c, const struct future *f)
+{
+    struct task *task = f->task ? table_find(&c->task_table, f->task) : NULL;
+    if (task)
+        leave_awaits(task, f);
+}
+
+static inline void leave_task(struct qp_checker *c, const struct future *f)
+{
+    struct task *task = c->running;
+    if (LIKELY(task && task->id == f->task))
+        leave_awaits(task, f);
+    else
+        leave_other_task(c, f);
+}
+
+static inline void leave_object(struct qp_checker *c, struct object *o)
 {
     if (--o->references == 0 && o->destroyed)
         object_unreferenced(c, o);
@@ -271,8 +234,11 @@ static inline struct future *create(struct qp_checker *c, const struct qp_event 
     if (!new_number(c, &c->future_table, e->future, e) || !(f = stock_take(c, &c->futures)))
         return NULL;
     op = op_of(c, e->op);
-    memset(&f->op, 0, offsetof(struct future, more) - offsetof(struct future, op));
+    memset(&f->op, 0, offsetof(struct future, value) - offsetof(struct future, op)); /* in two, for which it takes */
+    memset(&f->value, 0, offsetof(struct future, more) - offsetof(struct future, value)); /* no loop */
     f->id = e->future;
+    f->name = e->op;
+    f->of = e->object;
     f->op = (uint8_t)op;
     f->compound = op >= OP_TIMEOUT && op <= OP_JOIN_ALL;
     f->object = NULL;
@@ -365,25 +331,18 @@ void on_promise_settled(struct qp_checker *c, const struct qp_event *e)
 
 /* ---- frames ---- */
 
-static bool more_frames(struct qp_checker *c)
+static inline void push_frame(struct qp_checker *c, struct future *f)
 {
-    size_t room = c->frames_room ? c->frames_room * 2 : 32;
-    struct future **frames = realloc(c->frames, room * sizeof(struct future *));
-    if (!frames) {
-        be_full(c);
-        return false;
-    }
-    c->frames = frames;
-    c->frames_room = room;
-    return true;
+    f->outer = c->innermost;
+    c->innermost = f;
+    c->depth++;
 }
 
-static void push_frame(struct qp_checker *c, struct future *f)
+static inline void leave_frame(struct qp_checker *c, struct future *f)
 {
-    if (UNLIKELY(c->depth == c->frames_room) && !more_frames(c))
-        return;
-    c->frames[c->depth++] = c->innermost;
-    c->innermost = f;
+    f->polling = f->dropping = false;
+    c->innermost = f->outer;
+    c->depth--;
 }
 
 /* Leaves the innermost frame, which must be this one. */
@@ -394,18 +353,15 @@ static inline struct future *pop_frame(struct qp_checker *c, const struct qp_eve
         report(c, QP_RULE_TRACE_NEST_1, NULL, e, NULL, NULL);
         return NULL;
     }
-    c->innermost = c->frames[--c->depth];
-    f->polling = f->dropping = false;
+    leave_frame(c, f);
     return f;
 }
 
 /* The polls under way were left by a panic, or by the end of the run. */
 void leave_frames_behind(struct qp_checker *c)
 {
-    while (c->innermost) {
-        c->innermost->polling = c->innermost->dropping = false;
-        c->innermost = c->frames[--c->depth];
-    }
+    while (c->innermost)
+        leave_frame(c, c->innermost);
 }
 
 /* ---- polls ---- */
@@ -485,11 +441,26 @@ static inline void answer(struct qp_checker *c, struct future *f, const struct q
         f->family->answer(c, f, e, status);
 }
 
+/* What is left out in brief. */
+void complete_event(const struct qp_checker *c, struct qp_event *event)
+{
+    const struct future *f = table_find(&c->future_table, event->future);
+    event->op = f ? f->name : NULL;
+    event->object = f ? f->of : 0;
+}
+
+static inline void keep_of(struct future *f, const struct qp_event *e)
+{
+    keep(&f->since, e);
+    f->since.op = f->name;
+    f->since.object = f->of;
+}
+
 static inline void pending(struct qp_checker *c, struct future *f, const struct qp_event *e)
 {
     struct future *parent = c->innermost;
     if (!f->polled)
-        keep(&f->since, e);
+        keep_of(f, e);
     answer(c, f, e, QP_PENDING);
     f->polled = true;
     if (parent) {
@@ -535,10 +506,10 @@ void on_future_ready(struct qp_checker *c, const struct qp_event *e)
 /* ---- several in one: see enum qp_event_run ---- */
 
 /* The next event of them has the next number. */
-static inline const struct qp_event *then(struct qp_checker *c, struct qp_event *e, enum qp_event_kind kind)
+static inline const struct qp_event *then(struct qp_event *e, enum qp_event_kind kind)
 {
     e->kind = kind;
-    e->seq = ++c->seq;
+    e->seq++;
     return e;
 }
 
@@ -547,7 +518,7 @@ static inline struct future *created_first(struct qp_checker *c, struct qp_event
     struct future *f;
     e->kind = QP_EVENT_FUTURE_CREATED;
     f = create(c, e);
-    then(c, e, QP_EVENT_FUTURE_POLLED);
+    then(e, QP_EVENT_FUTURE_POLLED);
     return f;
 }
 
@@ -568,9 +539,9 @@ void on_future_run(struct qp_checker *c, struct qp_event *e)
     else if (UNLIKELY(!begin(c, f, e)))
         return;
     else if (run == QP_RUN_BEGUN_PENDING || run == QP_RUN_POLLED_PENDING)
-        pending(c, f, then(c, e, QP_EVENT_FUTURE_PENDING));
+        pending(c, f, then(e, QP_EVENT_FUTURE_PENDING));
     else
-        ready(c, f, then(c, e, QP_EVENT_FUTURE_READY));
+        ready(c, f, then(e, QP_EVENT_FUTURE_READY));
 }
 
 /* ---- drops ---- */

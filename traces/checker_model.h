@@ -15,6 +15,7 @@
 
 #define LIKELY(condition) __builtin_expect(!!(condition), 1)
 #define UNLIKELY(condition) __builtin_expect(!!(condition), 0)
+#define SELDOM __attribute__((cold, noinline))
 
 /* ---- memory and numbers ---- */
 
@@ -28,9 +29,9 @@ struct hash {
     size_t size, count;
 };
 
-void *hash_find(const struct hash *hash, uint64_t id);
-bool hash_add(struct hash *hash, uint64_t id, void *item);
-void hash_remove(struct hash *hash, uint64_t id);
+SELDOM void *hash_find(const struct hash *hash, uint64_t id);
+SELDOM bool hash_add(struct hash *hash, uint64_t id, void *item);
+SELDOM void hash_remove(struct hash *hash, uint64_t id);
 void hash_free(struct hash *hash);
 
 /* What the things in a table begin with. */
@@ -50,7 +51,7 @@ struct table {
 bool table_init(struct table *table);
 void table_clear(struct table *table);
 void table_free(struct table *table);
-bool table_add_beside(struct table *table, void *thing);
+SELDOM bool table_add_beside(struct table *table, void *thing);
 
 /* One thing after the other, in no order, from *at = 0 on; NULL past the last. */
 void *table_next(const struct table *table, size_t *at);
@@ -91,7 +92,7 @@ struct stock {
     void *free; /* each begins with where the next is */
 };
 
-void *stock_carve(struct qp_checker *c, const struct stock *stock);
+SELDOM void *stock_carve(struct qp_checker *c, const struct stock *stock);
 
 /* NULL: there is no memory, and the checker is full. */
 static inline void *stock_take(struct qp_checker *c, struct stock *stock)
@@ -226,6 +227,8 @@ struct future {
     uint64_t id;
     const struct family *family;
     struct object *object;
+    const char *name; /* of its operation, and the number of what it is of: as its creation told them */
+    uint64_t of;
     /* From here on all is 0 at first. */
     uint8_t op, stage;
     bool polled, polling, dropping, asked, able, checked;
@@ -256,6 +259,7 @@ struct future {
         int64_t deadline_min_ns;
     } more;
     /* These are set before they are read. */
+    struct future *outer; /* while it is polled or dropped: what that happens inside of, or NULL */
     struct future *prev_sibling, *next_sibling, *prev_waiting, *next_waiting, *prev_able, *next_able;
     int64_t poll_ns;
     uint64_t won_index, won_status, hold_count, digest; /* digest: of the state before */
@@ -266,7 +270,13 @@ struct task {
     uint64_t id;
     struct task *prev, *next; /* in order of spawning */
     uint64_t style, status;
-    bool queued, running, started, aborted, unwinding, ended, spoilt;
+    union {
+        struct {
+            bool queued, running, aborted, unwinding, ended;
+        };
+        uint64_t state; /* 0: it is suspended, or new, and nothing is to happen to it */
+    };
+    bool started;
     bool panicked;        /* its blocking work did */
     bool handle, by_task; /* the handle is out; a task spawned it */
     bool yielded;         /* a choice made it suspend before an await, in this poll */
@@ -309,15 +319,21 @@ struct object {
 enum { ALERT_DEAF = 1, ALERT_EXPECTING = 2 };
 
 struct qp_checker {
-    unsigned alert;              /* bits */
+    unsigned alert; /* bits */
+    uint64_t
+        known; /* tasks below that are known, 0 among them; 0 while there is an alert, when each event is looked at */
     enum qp_event_kind expected; /* while ALERT_EXPECTING */
     uint64_t seq;
     int64_t now_ns, brief_ns; /* the time of events in brief */
     struct task *running;
     struct future *innermost; /* of the polls and drops under way; NULL: there is none */
-    struct future **frames;   /* those that it is inside of, outermost first, after a NULL */
-    size_t depth, frames_room;
-    struct table future_table, task_table, object_table, value_table, hold_table, end_table, deferred_table;
+    size_t depth;             /* how many there are */
+    union {
+        struct {
+            struct table future_table, task_table, object_table, value_table, hold_table, end_table, deferred_table;
+        };
+        struct table tables[7];
+    };
     struct stock futures, tasks, objects, values, owneds, generations;
     struct qp_budget budget;
     struct qp_pool pool;
@@ -342,22 +358,27 @@ struct qp_checker {
     enum qp_status outcome;
     struct qp_event deadlock_event;
     char deadlock[QP_VIOLATION_STATE];
-    uint64_t run; /* how many there were */
     struct {
-        const char *name;
-        uint64_t run; /* the last in which the name was seen to be this operation's */
+        const char *name; /* NULL: none was looked up */
         enum op op;
     } ops[64];
+    bool names_go;               /* with the run; those of events in brief stay */
     struct qp_event_batch batch; /* and what it has room for */
     struct qp_event brief[64];
     size_t violation_count;
     struct qp_violation violations[QP_VIOLATIONS_KEPT];
 };
 
+static inline void look_at_each(struct qp_checker *c)
+{
+    c->known = c->alert ? 0 : c->task_table.last + 1;
+}
+
 /* Nothing is judged any more; a report says why, or `full`. */
 static inline void be_deaf(struct qp_checker *c)
 {
     c->alert |= ALERT_DEAF;
+    look_at_each(c);
 }
 
 static inline bool is_deaf(const struct qp_checker *c)
@@ -376,6 +397,7 @@ static inline void expect(struct qp_checker *c, enum qp_event_kind kind)
 {
     c->alert |= ALERT_EXPECTING;
     c->expected = kind;
+    look_at_each(c);
 }
 
 /* Whether it is one of that kind that must come; and that it came. */
@@ -386,16 +408,19 @@ static inline bool is_expected(const struct qp_checker *c, enum qp_event_kind ki
 
 static inline void it_came(struct qp_checker *c)
 {
+    if (!(c->alert & ALERT_EXPECTING))
+        return;
     c->alert &= ~(unsigned)ALERT_EXPECTING;
+    look_at_each(c);
 }
 
 /* ---- saying so ---- */
 
 /* Notes a violation: `object` is described and spoilt (NULL: none); the events are copied, NULL ones left out. */
-void report(struct qp_checker *c, enum qp_rule_id rule, struct object *object, const struct qp_event *event,
-            const struct qp_event *other, const struct qp_event *third);
-void report_text(struct qp_checker *c, enum qp_rule_id rule, const char *text, const struct qp_event *event,
-                 const struct qp_event *other);
+SELDOM void report(struct qp_checker *c, enum qp_rule_id rule, struct object *object, const struct qp_event *event,
+                   const struct qp_event *other, const struct qp_event *third);
+SELDOM void report_text(struct qp_checker *c, enum qp_rule_id rule, const char *text, const struct qp_event *event,
+                        const struct qp_event *other);
 struct qp_print;
 void describe_label(struct qp_print *print, const struct object *object);
 void describe_object(struct qp_print *print, const struct object *object);
@@ -406,6 +431,9 @@ const char *op_name(enum op op);
 /* Who waits for whom; true when there is a cycle. */
 bool describe_waits(struct qp_checker *c, char *text, size_t size);
 
+/* Says what an event in brief leaves out that belongs to its future. */
+void complete_event(const struct qp_checker *c, struct qp_event *event);
+
 static inline void keep(struct qp_event *copy, const struct qp_event *event)
 {
     *copy = *event;
@@ -413,7 +441,16 @@ static inline void keep(struct qp_event *copy, const struct qp_event *event)
 
 /* ---- the families ---- */
 
-enum op op_of(struct qp_checker *c, const char *name);
+SELDOM enum op look_up(struct qp_checker *c, size_t place, const char *name);
+
+/* Which operation has that name, by the address of the name. */
+static inline enum op op_of(struct qp_checker *c, const char *name)
+{
+    size_t place = (size_t)(((uintptr_t)name * 0x9e3779b97f4a7c15u) >> 58);
+    if (LIKELY(c->ops[place].name == name && name))
+        return c->ops[place].op;
+    return look_up(c, place, name);
+}
 
 /* The future that is being polled just now, innermost, if it does `op` on this object. */
 static inline struct future *under_way(const struct qp_checker *c, const struct object *object)
@@ -423,10 +460,60 @@ static inline struct future *under_way(const struct qp_checker *c, const struct 
 }
 
 /* waits */
-void queue_push(struct queue *queue, struct future *future);
-void queue_remove(struct future *future);
-void make_able(struct qp_checker *c, struct future *future, enum qp_rule_id rule);
-void make_unable(struct qp_checker *c, struct future *future);
+static inline void queue_push(struct queue *queue, struct future *f)
+{
+    struct future *last = queue->last;
+    f->queue = queue;
+    f->prev_waiting = last;
+    f->next_waiting = NULL;
+    *(last ? &last->next_waiting : &queue->first) = f;
+    queue->last = f;
+    queue->count++;
+}
+
+static inline void queue_remove(struct future *f)
+{
+    struct queue *queue = f->queue;
+    struct future *prev, *next;
+    if (!queue)
+        return;
+    prev = f->prev_waiting;
+    next = f->next_waiting;
+    *(prev ? &prev->next_waiting : &queue->first) = next;
+    *(next ? &next->prev_waiting : &queue->last) = prev;
+    f->queue = NULL;
+    queue->count--;
+}
+
+/* Its next poll is ready, says the model: so its task must be woken before nothing runs any more. */
+static inline void make_able(struct qp_checker *c, struct future *f, enum qp_rule_id rule)
+{
+    struct future *first = c->first_able;
+    if (f->able)
+        return;
+    f->able = true;
+    f->checked = false;
+    f->able_rule = rule;
+    f->prev_able = NULL;
+    f->next_able = first;
+    if (first)
+        first->prev_able = f;
+    c->first_able = f;
+}
+
+static inline void make_unable(struct qp_checker *c, struct future *f)
+{
+    struct future *prev, *next;
+    if (!f->able)
+        return;
+    prev = f->prev_able;
+    next = f->next_able;
+    f->able = false;
+    *(prev ? &prev->next_able : &c->first_able) = next;
+    if (next)
+        next->prev_able = prev;
+}
+
 void check_woken(struct qp_checker *c, const struct qp_event *event);
 void forget_future(struct qp_checker *c, struct future *future);
 
@@ -445,7 +532,7 @@ void on_promise_settled(struct qp_checker *c, const struct qp_event *e);
 void on_future_run(struct qp_checker *c, struct qp_event *e); /* see enum qp_event_run */
 
 /* The polls under way were left by a panic, or by the end of the run. */
-void leave_frames_behind(struct qp_checker *c);
+SELDOM void leave_frames_behind(struct qp_checker *c);
 
 static inline void leave_frames(struct qp_checker *c)
 {

@@ -13,8 +13,8 @@
 static struct scope *running_scope(struct qp_checker *c, const struct qp_event *e)
 {
     struct task *task;
-    struct future *f = c->innermost;
-    for (size_t i = c->depth; f; f = c->frames[--i])
+    struct future *f;
+    for (f = c->innermost; f; f = f->outer)
         if (f->op == OP_ASYNC)
             return f->dropping ? NULL : &f->more.scope;
     task = c->running && c->running->id == e->task ? c->running : table_find(&c->task_table, e->task);
@@ -100,10 +100,10 @@ void empty_scope(struct scope *scope)
 void users_code_runs(struct qp_checker *c, const struct qp_event *e)
 {
     struct task *task = table_find(&c->task_table, e->task);
-    struct future *f = c->innermost;
+    struct future *f;
     if (task && task->unwinding)
         task->scope.lenient = true;
-    for (size_t i = c->depth; f; f = c->frames[--i])
+    for (f = c->innermost; f; f = f->outer)
         if (f->dropping && f->op == OP_ASYNC)
             f->more.scope.lenient = true;
 }

@@ -18,7 +18,15 @@ static void copy_text(char *to, size_t size, const char *from)
     snprintf(to, size, "%s", from ? from : "");
 }
 
-static void add_event(struct qp_violation *violation, const struct qp_event *event)
+/* An event of the batch that is being judged leaves out what is known of its future. */
+static bool is_short(const struct qp_checker *c, const struct qp_event *event)
+{
+    enum qp_event_kind kind = event->kind;
+    return event >= c->brief && event < c->brief + sizeof c->brief / sizeof *c->brief &&
+           (kind == QP_EVENT_FUTURE_POLLED || kind == QP_EVENT_FUTURE_PENDING || kind == QP_EVENT_FUTURE_READY);
+}
+
+static void add_event(const struct qp_checker *c, struct qp_violation *violation, const struct qp_event *event)
 {
     size_t i = violation->event_count;
     struct qp_event *copy;
@@ -28,6 +36,8 @@ static void add_event(struct qp_violation *violation, const struct qp_event *eve
     copy = &violation->events[i];
     *copy = *event;
     copy->text = NULL;
+    if (is_short(c, event))
+        complete_event(c, copy);
     if ((unsigned)copy->kind < QP_EVENT_KINDS)
         qp_event_clear_rest(copy); /* in brief it is not even set */
     if (copy->op) {
@@ -70,9 +80,9 @@ void report(struct qp_checker *c, enum qp_rule_id rule, struct object *object, c
         qp_print_init(&print, violation->state, sizeof violation->state);
         if (object)
             describe_object(&print, object);
-        add_event(violation, event);
-        add_event(violation, other);
-        add_event(violation, third);
+        add_event(c, violation, event);
+        add_event(c, violation, other);
+        add_event(c, violation, third);
     }
     if (object)
         object->spoilt = true;
@@ -85,8 +95,8 @@ void report_text(struct qp_checker *c, enum qp_rule_id rule, const char *text, c
     if (!violation)
         return;
     copy_text(violation->state, sizeof violation->state, text);
-    add_event(violation, event);
-    add_event(violation, other);
+    add_event(c, violation, event);
+    add_event(c, violation, other);
 }
 
 /* ---- the model in words ---- */

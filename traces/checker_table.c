@@ -107,12 +107,12 @@ bool table_init(struct table *table)
 
 void table_clear(struct table *table)
 {
-    if (table->count)
-        memset(table->places, 0, (table->mask + 1) * sizeof *table->places);
-    if (table->older.size)
-        hash_free(&table->older);
-    table->count = 0;
     table->last = 0;
+    if (!table->count)
+        return;
+    memset(table->places, 0, (table->mask + 1) * sizeof *table->places);
+    hash_free(&table->older);
+    table->count = 0;
 }
 
 void table_free(struct table *table)

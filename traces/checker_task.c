@@ -28,41 +28,66 @@ static size_t ready_count(const struct qp_checker *c)
     return c->ready_end - c->ready_first;
 }
 
-static void ready_push(struct qp_checker *c, uint64_t id)
+SELDOM static bool more_ready(struct qp_checker *c)
 {
-    if (ready_count(c) == c->ready_room) {
-        size_t room = c->ready_room ? c->ready_room * 2 : 64, i;
-        uint64_t *ready = malloc(room * sizeof *ready);
-        if (!ready) {
-            be_full(c);
-            return;
-        }
-        for (i = 0; i < c->ready_room; i++)
-            ready[i] = c->ready[(c->ready_first + i) & (c->ready_room - 1)];
-        free(c->ready);
-        c->ready = ready;
-        c->ready_end = ready_count(c);
-        c->ready_first = 0;
-        c->ready_room = room;
+    size_t room = c->ready_room ? c->ready_room * 2 : 64, i;
+    uint64_t *ready = malloc(room * sizeof *ready);
+    if (!ready) {
+        be_full(c);
+        return false;
     }
-    c->ready[c->ready_end++ & (c->ready_room - 1)] = id;
+    for (i = 0; i < c->ready_room; i++)
+        ready[i] = c->ready[(c->ready_first + i) & (c->ready_room - 1)];
+    free(c->ready);
+    c->ready = ready;
+    c->ready_end = ready_count(c);
+    c->ready_first = 0;
+    c->ready_room = room;
+    return true;
 }
 
-/* The scheduler takes this task out of the ready queue: it must be the one whose turn it is. */
-static void ready_take(struct qp_checker *c, struct task *task, const struct qp_event *e)
+SELDOM static void ready_push_beyond(struct qp_checker *c, uint64_t id)
 {
-    size_t mask = c->ready_room - 1, index = (size_t)c->choice_index;
-    c->choice_index = 0;
-    task->queued = false;
+    if (more_ready(c))
+        c->ready[c->ready_end++ & (c->ready_room - 1)] = id;
+}
+
+static inline void ready_push(struct qp_checker *c, uint64_t id)
+{
+    if (UNLIKELY(ready_count(c) == c->ready_room))
+        ready_push_beyond(c, id);
+    else
+        c->ready[c->ready_end++ & (c->ready_room - 1)] = id;
+}
+
+/* It is not the one whose turn it is; unless nothing is known of that. */
+SELDOM static void out_of_turn(struct qp_checker *c, const struct task *task, const struct qp_event *e)
+{
     if (!ready_count(c) || c->disordered)
         return;
-    if (index >= ready_count(c) || c->ready[(c->ready_first + index) & mask] != task->id) {
-        report(c, QP_RULE_TASK_ORDER_1, NULL, e, &task->since, NULL);
-        c->disordered = true;
-        return;
-    }
-    c->ready[(c->ready_first + index) & mask] = c->ready[c->ready_first & mask];
+    report(c, QP_RULE_TASK_ORDER_1, NULL, e, &task->since, NULL);
+    c->disordered = true;
+}
+
+/* Whether the scheduler took the task whose turn it is; then it is out of the ready queue. */
+static inline bool is_its_turn(struct qp_checker *c, const struct task *task)
+{
+    size_t mask = c->ready_room - 1, index = (size_t)c->choice_index;
+    uint64_t *first = &c->ready[c->ready_first & mask], *taken = &c->ready[(c->ready_first + index) & mask];
+    if (UNLIKELY(index >= ready_count(c) || *taken != task->id || c->disordered))
+        return false;
+    *taken = *first;
     c->ready_first++;
+    return true;
+}
+
+/* The scheduler takes this task, which is ready. */
+static void ready_take(struct qp_checker *c, struct task *task, const struct qp_event *e)
+{
+    if (!is_its_turn(c, task))
+        out_of_turn(c, task, e);
+    c->choice_index = 0;
+    task->queued = false;
 }
 
 void on_choice(struct qp_checker *c, const struct qp_event *e)
@@ -105,7 +130,8 @@ void on_task_spawned(struct qp_checker *c, const struct qp_event *e)
     struct task *task;
     if (!new_number(c, &c->task_table, e->fields[0], e) || !(task = stock_take(c, &c->tasks)))
         return;
-    memset(task, 0, offsetof(struct task, since));
+    memset(task, 0, offsetof(struct task, prev_aborted)); /* in two, for which it takes */
+    memset(&task->prev_aborted, 0, offsetof(struct task, since) - offsetof(struct task, prev_aborted)); /* no loop */
     task->id = e->fields[0];
     task->style = e->fields[1];
     task->handle = true;
@@ -118,6 +144,7 @@ void on_task_spawned(struct qp_checker *c, const struct qp_event *e)
     keep(&task->since, e);
     if (UNLIKELY(!table_add(&c->task_table, task)))
         be_full(c);
+    look_at_each(c);
 }
 
 static void leave_aborted(struct qp_checker *c, struct task *task)
@@ -171,31 +198,64 @@ static enum qp_rule_id rule_of_poll(const struct qp_checker *c, const struct tas
     return QP_RULES;
 }
 
-void on_task_polled(struct qp_checker *c, const struct qp_event *e)
+static inline void step_begins(struct qp_checker *c, struct task *task)
 {
-    struct task *task = task_of(c, e->task, e);
+    c->running = task;
+    c->spurious = false;
+    c->deferred_depth = 0;
+    c->steps++;
+    task->started = true;
+    task->awaits = task->last_root = NULL;
+    task->injected = task->yielded = false;
+}
+
+SELDOM static void polled_unusually(struct qp_checker *c, struct task *task, const struct qp_event *e)
+{
     enum qp_rule_id rule;
-    if (!task)
+    if (!task) {
+        report(c, QP_RULE_TRACE_TASK_1, NULL, e, NULL, NULL);
         return;
+    }
     rule = rule_of_poll(c, task);
     if (rule != QP_RULES)
         report(c, rule, NULL, e, &task->since, NULL);
     check_starved(c, task, e);
     if (task->queued)
         ready_take(c, task, e);
-    c->spurious = false;
-    c->deferred_depth = 0;
-    c->steps++;
     leave_frames(c);
-    c->running = task;
-    task->running = task->started = true;
-    task->awaits = task->last_root = NULL;
-    task->injected = task->yielded = false;
+    task->running = true;
+    step_begins(c, task);
 }
 
-void on_task_suspended(struct qp_checker *c, const struct qp_event *e)
+/* The state of a task of which nothing is so but what stands at that place. */
+static inline uint64_t only(size_t place)
 {
-    struct task *task = c->running;
+    const bool all[sizeof(uint64_t)] = {place == 0, place == 1};
+    uint64_t state;
+    memcpy(&state, all, sizeof state);
+    return state;
+}
+
+enum {
+    QUEUED = offsetof(struct task, queued) - offsetof(struct task, state),
+    RUNNING = offsetof(struct task, running) - offsetof(struct task, state)
+};
+
+void on_task_polled(struct qp_checker *c, const struct qp_event *e)
+{
+    struct task *task = table_find(&c->task_table, e->task);
+    if (UNLIKELY(!task || task->state != only(QUEUED) || task->style == TASK_BLOCKING || c->running || c->closing ||
+                 c->fair || c->innermost || !is_its_turn(c, task))) {
+        polled_unusually(c, task, e);
+        return;
+    }
+    c->choice_index = 0;
+    task->state = only(RUNNING);
+    step_begins(c, task);
+}
+
+SELDOM static void suspended_unusually(struct qp_checker *c, struct task *task, const struct qp_event *e)
+{
     if (!task || task->id != e->task || c->depth) {
         report(c, QP_RULE_TRACE_NEST_1, NULL, e, NULL, NULL);
         return;
@@ -210,21 +270,44 @@ void on_task_suspended(struct qp_checker *c, const struct qp_event *e)
         keep(&task->since, e);
 }
 
-void on_task_woken(struct qp_checker *c, const struct qp_event *e)
+void on_task_suspended(struct qp_checker *c, const struct qp_event *e)
 {
-    struct task *task = table_find(&c->task_table, e->fields[0]);
-    if (!e->fields[0] || e->fields[0] > c->task_table.last) {
-        report(c, QP_RULE_TRACE_TASK_1, NULL, e, NULL, NULL);
+    struct task *task = c->running;
+    if (UNLIKELY(!task || task->id != e->task || c->depth || task->state != only(RUNNING))) {
+        suspended_unusually(c, task, e);
         return;
     }
-    if (!task || task->queued || task->running || task->unwinding || task->ended) {
-        if (!c->closing)
-            report(c, QP_RULE_TASK_WAKE_1, NULL, e, task ? &task->since : NULL, NULL);
-        return;
-    }
+    task->state = 0;
+    task->awaits = task->last_root;
+    task->last_root = NULL;
+    c->running = NULL;
+    keep(&task->since, e);
+}
+
+static inline void wake(struct qp_checker *c, struct task *task)
+{
     task->queued = true;
     task->woken_step = c->steps;
     ready_push(c, task->id);
+}
+
+SELDOM static void woken_unusually(struct qp_checker *c, struct task *task, const struct qp_event *e)
+{
+    if (!e->fields[0] || e->fields[0] > c->task_table.last)
+        report(c, QP_RULE_TRACE_TASK_1, NULL, e, NULL, NULL);
+    else if (task && !task->queued && !task->running && !task->unwinding && !task->ended)
+        wake(c, task);
+    else if (!c->closing)
+        report(c, QP_RULE_TASK_WAKE_1, NULL, e, task ? &task->since : NULL, NULL);
+}
+
+void on_task_woken(struct qp_checker *c, const struct qp_event *e)
+{
+    struct task *task = table_find(&c->task_table, e->fields[0]);
+    if (UNLIKELY(!task || task->state))
+        woken_unusually(c, task, e);
+    else
+        wake(c, task);
 }
 
 /* ---- aborts, handles, results ---- */

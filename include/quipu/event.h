@@ -69,8 +69,6 @@ enum qp_event_part {
 static inline unsigned qp_event_parts(enum qp_event_kind kind)
 {
     unsigned parts = 0;
-    if ((int)kind >= QP_EVENT_KINDS)
-        return (unsigned)(QP_EVENT_HAS_OBJECT | QP_EVENT_HAS_FUTURE | QP_EVENT_HAS_OP);
     switch (kind) {
 #define QP_EVENT(name_of_kind, name, a, b, c, text)                                              \
     case QP_EVENT_##name_of_kind:                                                                \
@@ -118,10 +116,11 @@ typedef void (*qp_event_fn)(void *context, const struct qp_event *event);
 /*
  * Who judges events while the program runs, and wants them for as little as can be: many at a time, and in brief.
  *
- * Of an event in brief is set what its kind has, and nothing else. It has neither a number nor a time: each has the
- * number after the one before, and the time is that of the last clock.advanced, at first 0. A note has its kind alone.
- * A text is there only where it is a name, or the kind of an object.
- * Events of one future with nothing in between are one, of a kind of its own (enum qp_event_run), with what they have.
+ * Of an event in brief is set its number, task and site and what its kind has, and nothing else. It has no time: that
+ * is the time of the last clock.advanced, at first 0. Notes are left out. Of a future's polls and their answers the
+ * object and the operation are those with which it was created, and are left out. A text is there only where it is a
+ * name, or the kind of an object. Events of one future with nothing in between are one, of a kind of its own (enum
+ * qp_event_run), with what they have, and the number of the first of them.
  *
  * They are taken when there is no room for more, after one that has a name, and when the runtime is left. What they
  * point to otherwise is in static storage.
