@@ -84,4 +84,15 @@ fi
 compile test_plain quipu
 fails 134 test_plain
 
+# CTest alone: of the two tests the first finds what the others find.
+awk '/^```cmake$/ { inside = 1; next } /^```/ { inside = 0 } inside' "$page" >CMakeLists.txt
+printf '%s\n' '#!/bin/sh' "$(awk '/^```sh$/ { text = ""; inside = 1; next }
+    /^```/ && inside { if (index(text, "ctest ")) print text; inside = 0 } inside { text = text $0 "\n" }' "$page")" >by_ctest
+chmod +x by_ctest
+CC=$cc CMAKE_PREFIX_PATH=$work/tree
+export CC CMAKE_PREFIX_PATH
+fails 8 by_ctest
+grep -q ' a_pause .* Passed ' "$work/out" && grep -q ' first_request .*Failed ' "$work/out" ||
+    { cat "$work/out"; fail 'of the two tests of CTest the first does not fail, or the second does'; }
+
 echo "check_testing: docs/testing.md does what it says"
