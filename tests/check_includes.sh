@@ -181,8 +181,11 @@ check_links() {
             name=${archive#libquipu_}
             echo "= ${name%.a}"
             nm -P -g "$archive"
-        done | LINKS=$links awk '
+        done | LINKS=$links SYSTEM=$(sed -n 's/^AMBIENT(\([a-z0-9_]*\),.*/\1/p' "$here/tools/ambient.def") awk '
             BEGIN {
+                count = split(ENVIRON["SYSTEM"], names, "\n") # the C library'"'"'s, with a second definition in tools/
+                for (i = 1; i <= count; i++)
+                    system_name[names[i]] = 1
                 count = split(ENVIRON["LINKS"], lines, "\n")
                 for (i = 1; i <= count; i++) {
                     words = split(lines[i], word, " ")
@@ -193,7 +196,7 @@ check_links() {
             $1 == "=" { folder = $2; next }
             NF < 2 || $1 ~ /:$/ { next }
             $2 == "U" || $2 == "w" || $2 == "v" { needed[folder, $1] = 1; next }
-            { defined[$1] = folder }
+            !($1 in system_name) { defined[$1] = folder }
             END {
                 for (key in needed) {
                     split(key, part, SUBSEP)
