@@ -218,6 +218,16 @@ static uint64_t locker_classes(void)
     return search(1, program_locks);
 }
 
+static double channel_number(void)
+{
+    return (double)channel_classes();
+}
+
+static double locker_number(void)
+{
+    return (double)locker_classes();
+}
+
 const struct benchmark simulation_benchmarks[] = {
     {"sim: 2 tasks of 3 yields", "execution", run_yielders, NULL},
     {"sim: 2x2 messages, capacity 1", "execution", run_channel, NULL},
@@ -226,5 +236,11 @@ const struct benchmark simulation_benchmarks[] = {
     {"sim: 2x2 messages, digested", "execution", run_channel_digested, NULL},
     {"sim: 2x2 messages, all schedules", "execution", search_channel, channel_classes},
     {"sim: 3 tasks lock twice, all", "execution", search_lockers, locker_classes},
+    {0},
+};
+
+const struct figure simulation_figures[] = {
+    {"sim: 2x2 messages, all schedules (number)", "executions", channel_number, false},
+    {"sim: 3 tasks lock twice, all (number)", "executions", locker_number, false},
     {0},
 };

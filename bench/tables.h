@@ -6,6 +6,7 @@
 
 extern const struct benchmark simulation_benchmarks[], checking_benchmarks[], task_benchmarks[], channel_benchmarks[],
     sync_benchmarks[], time_benchmarks[];
-extern const struct figure checking_figures[], crowd_figures[], abort_figures[], timer_figures[], memory_figures[];
+extern const struct figure simulation_figures[], checking_figures[], crowd_figures[], abort_figures[], timer_figures[],
+    memory_figures[];
 
 #endif
