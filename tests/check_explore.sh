@@ -99,7 +99,8 @@ grep -q 'list-0 is no file of a corpus' "$work/again.txt.errors" || { echo "a da
 fuzz "$crashing" "$work/fuzz-crash.txt" --all --time 2
 [ "$status" -eq 1 ] && [ "$(grep -c ': a new bug ' "$work/fuzz-crash.txt")" -eq 1 ] ||
     { cat "$work/fuzz-crash.txt"; echo "fuzzing did not survive a crash"; exit 1; }
-fuzz "$quipu" "$work/fuzz-fine.txt" channel_order --time 1
+fuzz "$quipu" "$work/fuzz-fine.txt" channel_cloned_receivers --time 1
+[ "$status" -eq 0 ] || { cat "$work/fuzz-fine.txt"; echo "fuzzing what is right ended with $status"; exit 1; }
 "$quipu" fuzz --all --cancel each 2>/dev/null && exit 1
 "$quipu" fuzz 2>/dev/null && exit 1
 echo "fuzzing: four bugs, once each"

@@ -534,7 +534,7 @@ static void what_cannot_be_written_is_said(void **state)
     struct qp_trace_meta meta = sample_meta();
     join(nowhere, folder->path, "none/x.jsonl");
     assert_not_written(nowhere, &meta, NULL, "cannot be created: No such file or directory");
-    assert_not_written(folder->path, &meta, NULL, "cannot be replaced: Is a directory");
+    assert_not_written(folder->path, &meta, NULL, "cannot be created: Is a directory");
     struct qp_event event = samples[1];
     assert_not_written(folder->a, &meta, &event,
                        "cannot be written: the events of the run are not numbered from 1 without gaps");
@@ -585,6 +585,27 @@ static void a_full_disk_is_said(void **state)
     assert_false(written);
     assert_string_equal(error, expected);
     assert_same_file(folder->a, folder->b); /* what was there before is still there */
+    qp_recorder_destroy(recorder);
+}
+
+/* A link stays one; a device or a pipe, which cannot be had here by anybody, would go the same way. */
+static void what_is_no_ordinary_file_is_not_replaced(void **state)
+{
+    struct folder *folder = *state;
+    struct qp_trace_meta meta = sample_meta();
+    struct qp_recorder *recorder = record(samples, SAMPLES);
+    struct qp_events events = qp_recorder_events(recorder);
+    struct stat found;
+    char link[PATH_SIZE];
+    join(link, folder->path, "link");
+    write_trace(folder->a, &meta, &events);
+    assert_int_equal(symlink("b.jsonl", link), 0);
+    write_trace(link, &meta, &events); /* makes what it leads to */
+    write_trace(link, &meta, &events); /* and writes it again */
+    assert_int_equal(lstat(link, &found), 0);
+    assert_true(S_ISLNK(found.st_mode));
+    assert_same_file(folder->a, folder->b);
+    remove(link);
     qp_recorder_destroy(recorder);
 }
 
@@ -956,6 +977,7 @@ int main(void)
         cmocka_unit_test(texts_are_cut_between_characters),
         IN_FOLDER(what_cannot_be_written_is_said),
         IN_FOLDER(a_full_disk_is_said),
+        IN_FOLDER(what_is_no_ordinary_file_is_not_replaced),
         IN_FOLDER(a_discarded_trace_leaves_nothing),
         cmocka_unit_test(the_recorder_copies_texts),
         cmocka_unit_test(a_cleared_recorder_starts_again),

@@ -96,7 +96,7 @@ static int dispatch(const struct command *command, const char *program, int argc
     if (parse(command, &arguments, argc, argv))
         status = arguments.help ? help_with(command, program) : command->run(&arguments);
     release(&arguments);
-    if (fflush(stdout) != 0 && status == EXIT_FINE)
+    if (fflush(stdout) != 0)
         return complain("cannot write to standard output: %s", strerror(errno));
     return status;
 }

@@ -36,6 +36,8 @@ static int shrink_trace(const char *path, const struct qp_trace *trace, struct f
     printf("%s: a failure of %s\n", path, trace->meta.scenario);
     if (!tell_failure(stdout, failure))
         return EXIT_DIVERGED;
+    if (!failure->path[0])
+        return EXIT_BAD_INPUT;
     printf("the story has %zu lines now, and had %zu\n", failure->lines, failure->first_lines);
     return EXIT_FAILED;
 }
@@ -125,5 +127,5 @@ const struct command shrink_command = {
     "with\n"
     "                    what to use instead; virtual, it is served from the simulation; allow, it is real\n"
     "Exit status 1: it failed, and is smaller or as small as it was; 2: the file is no trace of a failure of this\n"
-    "program; 3: it does not fail in the same way twice.\n",
+    "program, or the trace could not be written; 3: it does not fail in the same way twice.\n",
     shrink};

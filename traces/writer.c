@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
@@ -41,7 +42,8 @@ struct line {
 
 struct qp_trace_writer {
     FILE *file;
-    char *path, *path_tmp;
+    char *path;
+    char *path_tmp; /* its name until it is whole; NULL: it is written in place */
     struct qp_digest digest;
     bool failed;
     char error[ERROR_SIZE];
@@ -380,8 +382,16 @@ static void destroy(struct qp_trace_writer *writer)
     free(writer);
 }
 
+/* A file that is no ordinary one (a device, a pipe, a link) is written in place: no other is to have its name. */
+static bool is_replaced(const char *path)
+{
+    struct stat status;
+    return lstat(path, &status) != 0 || S_ISREG(status.st_mode);
+}
+
 static struct qp_trace_writer *create(const char *path)
 {
+    bool replaced = is_replaced(path);
     struct qp_trace_writer *writer = malloc(sizeof *writer);
     char ending[32];
     if (!writer)
@@ -393,11 +403,17 @@ static struct qp_trace_writer *create(const char *path)
     qp_pool_init(&writer->texts, &writer->budget);
     writer->path = concatenate(path, "");
     snprintf(ending, sizeof ending, ".%ld.tmp", (long)getpid()); /* others may be writing the same */
-    writer->path_tmp = concatenate(path, ending);
-    if (writer->path && writer->path_tmp)
+    writer->path_tmp = replaced ? concatenate(path, ending) : NULL;
+    if (writer->path && (writer->path_tmp || !replaced))
         return writer;
     destroy(writer);
     return NULL;
+}
+
+static void remove_unfinished(const struct qp_trace_writer *writer)
+{
+    if (writer->path_tmp)
+        remove(writer->path_tmp);
 }
 
 void qp_trace_writer_discard(struct qp_trace_writer *writer)
@@ -406,7 +422,7 @@ void qp_trace_writer_discard(struct qp_trace_writer *writer)
         return;
     if (writer->file) {
         fclose(writer->file);
-        remove(writer->path_tmp);
+        remove_unfinished(writer);
     }
     destroy(writer);
 }
@@ -428,7 +444,7 @@ struct qp_trace_writer *qp_trace_writer_open(const char *path, const struct qp_t
             snprintf(error, error_size, "%s: cannot be written: out of memory", path);
         return NULL;
     }
-    writer->file = fopen(writer->path_tmp, "wb");
+    writer->file = fopen(writer->path_tmp ? writer->path_tmp : writer->path, "wb");
     if (writer->file)
         write_header(writer, meta);
     else
@@ -448,10 +464,10 @@ static void put_in_place(struct qp_trace_writer *writer)
     writer->file = NULL;
     if (fclose(file) != 0) {
         fail(writer, "cannot be written", strerror(errno));
-        remove(writer->path_tmp);
-    } else if (rename(writer->path_tmp, writer->path) != 0) {
+        remove_unfinished(writer);
+    } else if (writer->path_tmp && rename(writer->path_tmp, writer->path) != 0) {
         fail(writer, "cannot be replaced", strerror(errno));
-        remove(writer->path_tmp);
+        remove_unfinished(writer);
     }
 }
 

@@ -2,7 +2,8 @@
  * Writes a trace: JSON Lines, a header, one event a line, a summary. The format is in SPEC.md and schema.json.
  *
  * The same input gives the same bytes. The file appears under its name when it is complete, and not before: until then
- * it is written as <path>.tmp, which is removed when something fails. Nothing here suspends.
+ * it is written under another, beside it, which is removed when something fails. What has that name and is no ordinary
+ * file, a device or a link, is never replaced: it is written in place. Nothing here suspends.
  */
 #ifndef TRACES_WRITER_H
 #define TRACES_WRITER_H
