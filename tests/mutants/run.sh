@@ -38,7 +38,7 @@ tab=$(printf '\t')
 copy_source() {
     rm -rf "$work/source" "$work/found"
     mkdir -p "$work/source" "$work/found"
-    for part in CMakeLists.txt LICENSE cmake include scheduler primitives traces sim scenarios tools; do
+    for part in CMakeLists.txt LICENSE cmake include scheduler primitives traces sim scenarios tools examples; do
         cp -R "$source/$part" "$work/source/$part"
     done
 }
