@@ -7,6 +7,7 @@
  */
 #include "tools/isolated.h"
 #include "sim/watch.h"
+#include "tools/pipes.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -72,16 +73,8 @@ struct order {
 
 static void put(int file, const void *data, size_t size)
 {
-    const char *at = data;
-    while (size > 0) {
-        ssize_t written = write(file, at, size);
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written <= 0)
-            _exit(CAME_TO_ITS_END);
-        at += written;
-        size -= (size_t)written;
-    }
+    if (!write_all(file, data, size))
+        _exit(CAME_TO_ITS_END);
 }
 
 static void hear(void *context, const struct qp_event *event)
@@ -169,30 +162,15 @@ static bool hangs(struct child *self, const struct isolated_window *window)
     return cpu - self->cpu_then > CPU_SECONDS || wall - self->wall_then > WALL_SECONDS;
 }
 
-static bool get(int file, void *data, size_t size)
-{
-    char *at = data;
-    while (size > 0) {
-        ssize_t got = read(file, at, size);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            return false;
-        at += got;
-        size -= (size_t)got;
-    }
-    return true;
-}
-
 /* One event. False: there are no more. */
 static bool take_event(int from, struct qp_recorder *recorder)
 {
     struct qp_event event;
     uint32_t length;
     char *text = NULL;
-    if (!get(from, &event, sizeof event) || !get(from, &length, sizeof length))
+    if (!read_all(from, &event, sizeof event) || !read_all(from, &length, sizeof length))
         return false;
-    if (length && (!(text = malloc(length)) || !get(from, text, length))) {
+    if (length && (!(text = malloc(length)) || !read_all(from, text, length))) {
         free(text);
         return false;
     }
