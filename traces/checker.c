@@ -293,9 +293,9 @@ static void (*const judges[QP_EVENT_KINDS])(struct qp_checker *c, const struct q
     [QP_EVENT_OBJECT_NAMED] = on_object,
     [QP_EVENT_OBJECT_CLOSED] = on_object,
     [QP_EVENT_OBJECT_DESTROYED] = on_object,
-    [QP_EVENT_END_CREATED] = on_end,
-    [QP_EVENT_END_DROPPED] = on_end,
-    [QP_EVENT_END_GIVEN] = on_end,
+    [QP_EVENT_END_CREATED] = on_end_created,
+    [QP_EVENT_END_DROPPED] = on_end_dropped,
+    [QP_EVENT_END_GIVEN] = on_end_given,
     [QP_EVENT_CALLED] = on_called,
     [QP_EVENT_VALUE_SENT] = on_value_sent,
     [QP_EVENT_VALUE_RECEIVED] = on_value_received,
@@ -372,7 +372,7 @@ SELDOM static void take_other(struct qp_checker *c, struct qp_event *e)
     if ((c->alert || e->task > c->task_table.last) && !is_judged_in_brief(c, e))
         return;
     if ((int)e->kind >= QP_EVENT_KINDS)
-        on_future_run(c, e);
+        run_judges[(int)e->kind - QP_EVENT_KINDS](c, e);
     else
         judges[e->kind](c, e);
 }
@@ -386,9 +386,11 @@ static inline void take_one(struct qp_checker *c, struct qp_event *e)
     else if (kind < QP_EVENT_CLOCK_ADVANCED)
         judges[kind](c, e);
     else if (kind >= QP_EVENT_KINDS)
-        on_future_run(c, e);
-    else
+        run_judges[kind - QP_EVENT_KINDS](c, e);
+    else if (kind == QP_EVENT_CLOCK_ADVANCED)
         take_other(c, e);
+    else
+        judges[kind](c, e);
 }
 
 static void take(void *context, struct qp_event *events, size_t count)

@@ -219,22 +219,29 @@ static bool take_first(struct qp_checker *c, struct object *o, struct value *v, 
     return true;
 }
 
+SELDOM static void recv_wrongly(struct qp_checker *c, struct future *f, const struct qp_event *e, uint64_t status)
+{
+    struct object *o = f->object;
+    const struct value *v = table_find(&c->value_table, f->joined);
+    uint64_t expected = expected_of_recv(f);
+    if (status != expected)
+        report(c, rule_of_recv(f, status, expected), o, e, o->first ? &o->first->since : &f->since,
+               recv_was_cancelled(o) ? &o->cancelled : NULL);
+    else
+        report(c, QP_RULE_VALUE_PLACE_1, o, e, v ? &v->since : NULL, NULL);
+}
+
 void recv_answer(struct qp_checker *c, struct future *f, const struct qp_event *e, uint64_t status)
 {
     struct object *o = f->object;
-    uint64_t expected = expected_of_recv(f);
-    struct value *v = table_find(&c->value_table, f->joined);
-    if (status != expected) {
-        report(c, rule_of_recv(f, status, expected), o, e, o->first ? &o->first->since : &f->since,
-               recv_was_cancelled(o) ? &o->cancelled : NULL);
-    } else if (f->joined && status != QP_OK) {
-        report(c, QP_RULE_VALUE_PLACE_1, o, e, v ? &v->since : NULL, NULL);
+    if (UNLIKELY(status != expected_of_recv(f) || (f->joined && status != QP_OK))) {
+        recv_wrongly(c, f, e, status);
     } else if (status == QP_PENDING) {
         if (f->stage == NEW) {
             f->stage = WAITING;
             queue_push(&o->receiving, f);
         }
-    } else if (status == QP_CLOSED || take_first(c, o, v, e)) {
+    } else if (status == QP_CLOSED || take_first(c, o, table_find(&c->value_table, f->joined), e)) {
         leave_receiving(c, f, QP_RULE_CHAN_SENT_1);
     }
 }

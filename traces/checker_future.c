@@ -206,18 +206,26 @@ static const struct family families[OPS] = {
     [OP_BARRIER] = {barrier_answer, barrier_cancelled, 1 << BARRIER, true},
 };
 
-/* What an operation on an object has beside. */
-static const struct family *family_of_leaf(struct qp_checker *c, struct future *f, const struct qp_event *e)
+/* There is no such object, or it is of another kind than those that it can be of. */
+SELDOM static void misfits(struct qp_checker *c, struct future *f, struct object *o, const struct qp_event *e)
 {
-    const struct family *family = &families[f->op];
+    if (o) {
+        f->family = &misfit;
+        return;
+    }
+    report(c, QP_RULE_TRACE_OBJECT_1, NULL, e, NULL, NULL);
+    f->family = &families[OP_OTHER];
+}
+
+/* What an operation on an object has beside. */
+static inline void join_object(struct qp_checker *c, struct future *f, const struct qp_event *e)
+{
     struct object *o = table_find(&c->object_table, e->object);
     f->object = o;
-    if (!o) {
-        report(c, QP_RULE_TRACE_OBJECT_1, NULL, e, NULL, NULL);
-        return &families[OP_OTHER];
-    }
-    o->references++;
-    return LIKELY(family->kinds >> o->kind & 1) ? family : &misfit;
+    if (o)
+        o->references++;
+    if (UNLIKELY(!o || !(f->family->kinds >> o->kind & 1)))
+        misfits(c, f, o, e);
 }
 
 static void begin_more(struct future *f)
@@ -242,7 +250,9 @@ static inline struct future *create(struct qp_checker *c, const struct qp_event 
     f->op = (uint8_t)op;
     f->compound = op >= OP_TIMEOUT && op <= OP_JOIN_ALL;
     f->object = NULL;
-    f->family = op >= OP_SEND ? family_of_leaf(c, f, e) : &families[op];
+    f->family = &families[op];
+    if (op >= OP_SEND)
+        join_object(c, f, e);
     f->since.seq = 0;
     if (f->family->has_more)
         begin_more(f);
@@ -257,7 +267,7 @@ void on_future_created(struct qp_checker *c, const struct qp_event *e)
 }
 
 /* The future of the event; NULL, and a violation, when there is none or it is over. */
-static struct future *future_of(struct qp_checker *c, uint64_t id, const struct qp_event *e)
+static inline struct future *future_of(struct qp_checker *c, uint64_t id, const struct qp_event *e)
 {
     struct future *f = table_find(&c->future_table, id);
     if (f)
@@ -333,6 +343,7 @@ void on_promise_settled(struct qp_checker *c, const struct qp_event *e)
 
 static inline void push_frame(struct qp_checker *c, struct future *f)
 {
+    f->polling = !f->dropping;
     f->outer = c->innermost;
     c->innermost = f;
     c->depth++;
@@ -408,19 +419,11 @@ static inline bool begin(struct qp_checker *c, struct future *f, const struct qp
     return true;
 }
 
-static inline void polled(struct qp_checker *c, struct future *f, const struct qp_event *e)
-{
-    if (UNLIKELY(!begin(c, f, e)))
-        return;
-    f->polling = true;
-    push_frame(c, f);
-}
-
 void on_future_polled(struct qp_checker *c, const struct qp_event *e)
 {
     struct future *f = future_of(c, e->future, e);
-    if (f)
-        polled(c, f, e);
+    if (LIKELY(f != NULL) && begin(c, f, e))
+        push_frame(c, f);
 }
 
 static void answer_of_object(struct qp_checker *c, struct future *f, const struct qp_event *e, uint64_t status)
@@ -513,36 +516,72 @@ static inline const struct qp_event *then(struct qp_event *e, enum qp_event_kind
     return e;
 }
 
-static inline struct future *created_first(struct qp_checker *c, struct qp_event *e)
+/* A new one is polled: nothing is known of it yet. NULL: this cannot be. */
+static inline struct future *begun(struct qp_checker *c, struct qp_event *e)
 {
     struct future *f;
     e->kind = QP_EVENT_FUTURE_CREATED;
     f = create(c, e);
     then(e, QP_EVENT_FUTURE_POLLED);
+    if (UNLIKELY(!f) || (c->innermost && !begin_inside(c, c->innermost, f, e)))
+        return NULL;
+    f->task = e->task;
+    f->poll_ns = e->time_ns;
+    if (UNLIKELY(f->compound))
+        compound_begin(f);
     return f;
 }
 
-static inline struct future *polled_first(struct qp_checker *c, struct qp_event *e)
+static inline struct future *polled_again(struct qp_checker *c, struct qp_event *e)
 {
+    struct future *f;
     e->kind = QP_EVENT_FUTURE_POLLED;
-    return future_of(c, e->future, e);
+    f = future_of(c, e->future, e);
+    return f && begin(c, f, e) ? f : NULL;
 }
 
-void on_future_run(struct qp_checker *c, struct qp_event *e)
+static void on_begun(struct qp_checker *c, struct qp_event *e)
 {
-    int run = (int)e->kind;
-    struct future *f = run <= QP_RUN_BEGUN_READY ? created_first(c, e) : polled_first(c, e);
-    if (UNLIKELY(!f))
-        return;
-    if (run == QP_RUN_BEGUN)
-        polled(c, f, e);
-    else if (UNLIKELY(!begin(c, f, e)))
-        return;
-    else if (run == QP_RUN_BEGUN_PENDING || run == QP_RUN_POLLED_PENDING)
+    struct future *f = begun(c, e);
+    if (LIKELY(f != NULL))
+        push_frame(c, f);
+}
+
+static void on_begun_pending(struct qp_checker *c, struct qp_event *e)
+{
+    struct future *f = begun(c, e);
+    if (LIKELY(f != NULL))
         pending(c, f, then(e, QP_EVENT_FUTURE_PENDING));
-    else
+}
+
+static void on_begun_ready(struct qp_checker *c, struct qp_event *e)
+{
+    struct future *f = begun(c, e);
+    if (LIKELY(f != NULL))
         ready(c, f, then(e, QP_EVENT_FUTURE_READY));
 }
+
+static void on_polled_pending(struct qp_checker *c, struct qp_event *e)
+{
+    struct future *f = polled_again(c, e);
+    if (LIKELY(f != NULL))
+        pending(c, f, then(e, QP_EVENT_FUTURE_PENDING));
+}
+
+static void on_polled_ready(struct qp_checker *c, struct qp_event *e)
+{
+    struct future *f = polled_again(c, e);
+    if (LIKELY(f != NULL))
+        ready(c, f, then(e, QP_EVENT_FUTURE_READY));
+}
+
+void (*const run_judges[QP_RUNS_END - QP_EVENT_KINDS])(struct qp_checker *c, struct qp_event *e) = {
+    [QP_RUN_BEGUN - QP_EVENT_KINDS] = on_begun,
+    [QP_RUN_BEGUN_PENDING - QP_EVENT_KINDS] = on_begun_pending,
+    [QP_RUN_BEGUN_READY - QP_EVENT_KINDS] = on_begun_ready,
+    [QP_RUN_POLLED_PENDING - QP_EVENT_KINDS] = on_polled_pending,
+    [QP_RUN_POLLED_READY - QP_EVENT_KINDS] = on_polled_ready,
+};
 
 /* ---- drops ---- */
 

@@ -529,7 +529,9 @@ void on_future_dropped(struct qp_checker *c, const struct qp_event *e);
 void on_race_won(struct qp_checker *c, const struct qp_event *e);
 void on_promise(struct qp_checker *c, const struct qp_event *e);
 void on_promise_settled(struct qp_checker *c, const struct qp_event *e);
-void on_future_run(struct qp_checker *c, struct qp_event *e); /* see enum qp_event_run */
+
+/* Who judges several in one: by the kind, see enum qp_event_run, from QP_EVENT_KINDS on. */
+extern void (*const run_judges[QP_RUNS_END - QP_EVENT_KINDS])(struct qp_checker *c, struct qp_event *e);
 
 /* The polls under way were left by a panic, or by the end of the run. */
 SELDOM void leave_frames_behind(struct qp_checker *c);
@@ -552,8 +554,14 @@ void unlink_child(struct future *child);
 /* objects */
 void on_object(struct qp_checker *c, const struct qp_event *e);
 void on_called(struct qp_checker *c, const struct qp_event *e);
-void on_end(struct qp_checker *c, const struct qp_event *e);
-struct object *object_of(struct qp_checker *c, const struct qp_event *e);
+static inline struct object *object_of(struct qp_checker *c, const struct qp_event *e)
+{
+    struct object *o = table_find(&c->object_table, e->object);
+    if (UNLIKELY(!o))
+        report(c, QP_RULE_TRACE_OBJECT_1, NULL, e, NULL, NULL);
+    return o;
+}
+
 void object_unreferenced(struct qp_checker *c, struct object *o);
 
 void send_answer(struct qp_checker *c, struct future *f, const struct qp_event *e, uint64_t status);
@@ -609,8 +617,8 @@ void on_hold_acquired(struct qp_checker *c, const struct qp_event *e);
 void on_hold_released(struct qp_checker *c, const struct qp_event *e);
 void on_hold_forgotten(struct qp_checker *c, const struct qp_event *e);
 void on_hold_given(struct qp_checker *c, const struct qp_event *e);
-void on_end_created(struct qp_checker *c, const struct qp_event *e, struct object *o);
-void on_end_gone(struct qp_checker *c, const struct qp_event *e, struct object *o);
+void on_end_created(struct qp_checker *c, const struct qp_event *e);
+void on_end_dropped(struct qp_checker *c, const struct qp_event *e);
 void on_end_given(struct qp_checker *c, const struct qp_event *e);
 void on_deferred(struct qp_checker *c, const struct qp_event *e);
 void empty_scope(struct scope *scope);
@@ -632,7 +640,14 @@ static inline bool new_number(struct qp_checker *c, struct table *table, uint64_
 }
 
 /* tasks and time */
-struct task *task_of(struct qp_checker *c, uint64_t id, const struct qp_event *e);
+static inline struct task *task_of(struct qp_checker *c, uint64_t id, const struct qp_event *e)
+{
+    struct task *task = table_find(&c->task_table, id);
+    if (UNLIKELY(!task))
+        report(c, QP_RULE_TRACE_TASK_1, NULL, e, NULL, NULL);
+    return task;
+}
+
 void on_task_spawned(struct qp_checker *c, const struct qp_event *e);
 void on_task_polled(struct qp_checker *c, const struct qp_event *e);
 void on_task_suspended(struct qp_checker *c, const struct qp_event *e);

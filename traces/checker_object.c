@@ -42,14 +42,6 @@ static void created(struct qp_checker *c, const struct qp_event *e)
         be_full(c);
 }
 
-struct object *object_of(struct qp_checker *c, const struct qp_event *e)
-{
-    struct object *o = table_find(&c->object_table, e->object);
-    if (!o)
-        report(c, QP_RULE_TRACE_OBJECT_1, NULL, e, NULL, NULL);
-    return o;
-}
-
 /* ---- the end of an object ---- */
 
 static const struct owned *hold_left(const struct object *o)
@@ -132,27 +124,6 @@ void on_object(struct qp_checker *c, const struct qp_event *e)
         channel_closed(c, o, e);
     else if (o->kind != KIND_OTHER)
         report(c, QP_RULE_TRACE_OBJECT_1, NULL, e, &o->made, NULL);
-}
-
-/* ---- the ends of channels ---- */
-
-void on_end(struct qp_checker *c, const struct qp_event *e)
-{
-    struct object *o;
-    if (e->kind == QP_EVENT_END_GIVEN) {
-        on_end_given(c, e);
-        return;
-    }
-    o = object_of(c, e);
-    if (!o)
-        return;
-    if (e->kind == QP_EVENT_END_CREATED) {
-        on_end_created(c, e, o);
-    } else if (o->kind == ONESHOT) {
-        oneshot_end_dropped(c, o, e->fields[1] != 0, e);
-    } else {
-        on_end_gone(c, e, o);
-    }
 }
 
 /* ---- calls and answers ---- */

@@ -277,10 +277,11 @@ void on_hold_given(struct qp_checker *c, const struct qp_event *e)
 
 /* ---- senders and receivers; they are numbered with the objects ---- */
 
-void on_end_created(struct qp_checker *c, const struct qp_event *e, struct object *o)
+void on_end_created(struct qp_checker *c, const struct qp_event *e)
 {
+    struct object *o = object_of(c, e);
     struct owned *end;
-    if (!new_number(c, &c->object_table, e->fields[0], e))
+    if (!o || !new_number(c, &c->object_table, e->fields[0], e))
         return;
     if (o->kind != CHANNEL && o->kind != UNBOUNDED) {
         report(c, QP_RULE_TRACE_OBJECT_1, NULL, e, &o->made, NULL);
@@ -299,7 +300,7 @@ static struct owned *end_of(struct qp_checker *c, const struct qp_event *e)
     return owned_of(c, &c->end_table, c->object_table.last, QP_RULE_END_ONCE_1, e);
 }
 
-void on_end_gone(struct qp_checker *c, const struct qp_event *e, struct object *o)
+static void end_gone(struct qp_checker *c, const struct qp_event *e, struct object *o)
 {
     struct owned *end = end_of(c, e);
     bool sending;
@@ -314,6 +315,17 @@ void on_end_gone(struct qp_checker *c, const struct qp_event *e, struct object *
     disown(c, &c->end_table, end);
     if (!o->spoilt)
         channel_end_dropped(c, o, sending, e);
+}
+
+void on_end_dropped(struct qp_checker *c, const struct qp_event *e)
+{
+    struct object *o = object_of(c, e);
+    if (!o)
+        return;
+    if (o->kind == ONESHOT)
+        oneshot_end_dropped(c, o, e->fields[1] != 0, e);
+    else
+        end_gone(c, e, o);
 }
 
 void on_end_given(struct qp_checker *c, const struct qp_event *e)

@@ -8,14 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct task *task_of(struct qp_checker *c, uint64_t id, const struct qp_event *e)
-{
-    struct task *task = table_find(&c->task_table, id);
-    if (!task)
-        report(c, QP_RULE_TRACE_TASK_1, NULL, e, NULL, NULL);
-    return task;
-}
-
 static bool is_main(const struct task *task)
 {
     return task->id == 1 && !task->by_task && strcmp(task->name, "main") == 0;
