@@ -21,7 +21,8 @@ Comments of HTML, which no reader sees, stand before a block and say what else i
     <!-- jobs ... -->           the jobs of the next block, in the order in which they run: `NAME: VARIABLE=VALUE...`
     <!-- elsewhere: ... -->     the next block is not executed here, and where it is
 
-A picture `pictures/...-NAME.png` is of the trace of NAME that is in quipu-out at that place; --pictures takes it, with a browser.
+A picture `pictures/...-NAME.png` is of the trace of NAME that is in quipu-out at that place; --pictures takes it, with a
+browser.
 
 Searches are cut short where nothing is compared: `--runs` is a few, and `--time` is one second.
 """
@@ -291,18 +292,30 @@ def do_block(folder, block):
         return 0
     if block.language == "text":
         return 0
-    kinds = {"c": do_code, "sh": do_commands, "console": do_transcript, "diff": do_change, "yaml": do_yaml, "picture": do_picture}
+    kinds = {"c": do_code, "sh": do_commands, "console": do_transcript, "diff": do_change, "yaml": do_yaml,
+             "picture": do_picture}
     if block.language not in kinds:
         raise Untrue(f"a block of '{block.language}' needs <!-- file: NAME --> before it")
     return kinds[block.language](folder, block)
 
 
+def anchors_of(text):
+    """The names by which a page's headings are linked to."""
+    headings = re.findall(r"^#+ (.*)$", text, flags=re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
+
+
 def check_links(source, page, text):
-    """Every link to a file of the checkout leads to one."""
-    text = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
-    for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", text):
-        if not re.match(r"[a-z]+:", target) and not ((source / page).parent / target).exists():
+    """Every link into the checkout leads to a file, and to a heading of it where it names one."""
+    text = re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
+    for target, anchor in re.findall(r"\]\(([^)#\s]*)(?:#([^)\s]*))?\)", text):
+        if re.match(r"[a-z]+:", target):
+            continue
+        path = (source / page).parent / target if target else source / page
+        if not path.exists():
             raise Untrue(f"links to {target}, which is not there")
+        if anchor and anchor not in anchors_of(path.read_text()):
+            raise Untrue(f"links to {target}#{anchor}: there is no such heading")
 
 
 def check_index(source, text):
@@ -316,6 +329,8 @@ def check_page(source, build, work, compiler, page):
     text = (source / page).read_text()
     if not Folder.pictures:
         check_links(source, page, text)
+    if page == "SPEC.md":
+        return "links"
     if page == "docs/README.md":
         check_index(source, text)
     if page in OTHER_TESTS:
@@ -340,6 +355,7 @@ def self_test():
     assert agrees(["took 0.3 s, x...z"], "took 12.1 s, xyz\n") and not agrees(["1 run"], "2 run\n")
     blocks = read_blocks("p", "<!-- exit: 1 -->\n```sh\nfalse\n```\n```c\nint x;\n```\n")
     assert [b.language for b in blocks] == ["sh", "c"] and blocks[0].notes == {"exit": "1"} and not blocks[1].notes
+    assert anchors_of("# 7. The contracts, rule by rule\n") == {"7-the-contracts-rule-by-rule"}
     assert commands_of("a \\\n  b\n# c\nd # e\n") == ["a b", "d # e"]
 
 
@@ -353,8 +369,8 @@ def main():
     if yaml is None:
         print("check_docs: no PyYAML here: what stands in YAML is not tried")
     subprocess.run(["cmake", "--install", build, "--prefix", work / "tree"], check=True, stdout=subprocess.DEVNULL)
-    pages = pages or [str(p.relative_to(source)) for p in
-                      [source / "README.md", *sorted(source.glob("docs/*.md")), *sorted(source.glob("C*.md"))]]
+    pages = pages or ["README.md", "SPEC.md", *sorted(str(path.relative_to(source)) for path in
+                                                      [*source.glob("docs/*.md"), *source.glob("C*.md")])]
     failed = 0
     for page in pages:
         try:
