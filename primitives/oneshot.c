@@ -16,7 +16,6 @@
 #include "scheduler/value.h"
 #include "scheduler/wait_queue.h"
 #include <quipu/oneshot.h>
-#include <string.h>
 
 struct qp_oneshot_sender {
     struct qp_owned owned;
@@ -109,18 +108,18 @@ static void release_unless_in_use(struct oneshot *self)
 }
 
 /* Nothing more will come: whoever waits can go on. */
-static void wake_receiver(struct oneshot *self)
+static inline void wake_receiver(struct oneshot *self)
 {
-    struct qp_wait *first = qp_wait_queue_first(&self->receiving);
-    if (first)
-        qp_wake(first->waker);
+    if (!qp_wait_queue_empty(&self->receiving))
+        qp_wake(self->receiving.end.next->waker);
 }
 
-/* A value without bytes may have no address either. */
-static void move(const struct qp_type *type, void *to, const void *from)
+QP_COLD static void tell_sent(const struct oneshot *self, const void *value, uint64_t id, enum qp_status status)
 {
-    if (type->size)
-        memcpy(to, from, type->size);
+    char text[QP_PRINT_SIZE];
+    QP_EMIT(VALUE_SENT, .object = self->object.id, .op = "oneshot_send", .fields = {id},
+            .text = qp_print(self->type, value, text));
+    QP_EMIT(CALLED, .object = self->object.id, .op = "oneshot_send", .fields = {(uint64_t)status, 1});
 }
 
 enum qp_status qp_oneshot_send(struct qp_oneshot_sender *sender, void *value)
@@ -128,18 +127,14 @@ enum qp_status qp_oneshot_send(struct qp_oneshot_sender *sender, void *value)
     struct oneshot *self = of_sender(sender);
     enum qp_status status = self->used ? QP_USED : self->has_receiver ? QP_OK : QP_SEND_FAILED;
     uint64_t id = qp_value_number();
-    if (QP_TRACING) {
-        char text[QP_PRINT_SIZE];
-        QP_EMIT(VALUE_SENT, .object = self->object.id, .op = "oneshot_send", .fields = {id},
-                .text = qp_print(self->type, value, text));
-        QP_EMIT(CALLED, .object = self->object.id, .op = "oneshot_send", .fields = {(uint64_t)status, 1});
-    }
+    if (QP_TRACING)
+        tell_sent(self, value, id, status);
     self->used = true;
-    if (status != QP_OK) {
+    if (QP_UNLIKELY(status != QP_OK)) {
         QP_EMIT(VALUE_RETURNED, .object = self->object.id, .fields = {id});
         return status;
     }
-    move(self->type, self->value, value);
+    qp_value_move(self->type->size, self->value, value);
     self->value_id = id;
     self->full = true;
     QP_EMIT(VALUE_QUEUED, .object = self->object.id, .fields = {id});
@@ -172,17 +167,21 @@ static bool ready(const struct oneshot *self)
     return self->used || !self->has_sender;
 }
 
-static enum qp_status receive(struct oneshot *self, void *value)
+QP_COLD static void tell_received(const struct oneshot *self, const void *value)
+{
+    char text[QP_PRINT_SIZE];
+    QP_EMIT(VALUE_RECEIVED, .object = self->object.id, .fields = {self->value_id},
+            .text = qp_print(self->type, value, text));
+}
+
+static inline enum qp_status receive(struct oneshot *self, void *value)
 {
     if (!self->full)
         return QP_CLOSED;
-    move(self->type, value, self->value);
+    qp_value_move(self->type->size, value, self->value);
     self->full = false;
-    if (QP_TRACING) {
-        char text[QP_PRINT_SIZE];
-        QP_EMIT(VALUE_RECEIVED, .object = self->object.id, .fields = {self->value_id},
-                .text = qp_print(self->type, value, text));
-    }
+    if (QP_TRACING)
+        tell_received(self, value);
     return QP_OK;
 }
 
@@ -192,8 +191,8 @@ static enum qp_status recv_poll(struct qp_future *future, struct qp_waker *waker
 {
     struct qp_oneshot_recv_future *self = (struct qp_oneshot_recv_future *)future;
     struct oneshot *oneshot = of_receiver(self->receiver);
-    struct qp_wait *first = qp_wait_queue_first(&oneshot->receiving);
-    bool turn = future->stage == NEW ? !first : first == &self->wait;
+    const struct qp_wait *first = oneshot->receiving.end.next;
+    bool turn = first == (future->stage == NEW ? &oneshot->receiving.end : &self->wait);
     if (turn && ready(oneshot)) {
         enum qp_status status = receive(oneshot, self->value);
         if (future->stage == WAITING)

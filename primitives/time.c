@@ -29,9 +29,15 @@ int64_t qp_now(void)
 }
 
 /* Tells, at the first poll, how long it may take, and what task it is about. */
-static void asked(const struct qp_future *future, int64_t duration_ns, uint64_t target)
+QP_COLD static void tell_asked(const struct qp_future *future, int64_t duration_ns, uint64_t target)
 {
     QP_EMIT(FUTURE_ASKED, .future = future->id, .op = future->ops->name, .fields = {(uint64_t)duration_ns, 0, target});
+}
+
+static inline void asked(const struct qp_future *future, int64_t duration_ns, uint64_t target)
+{
+    if (QP_TRACING)
+        tell_asked(future, duration_ns, target);
 }
 
 /* A deadline of the future that is polled: started by its first poll, looked at by each. */
