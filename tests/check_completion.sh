@@ -29,7 +29,7 @@ completes() {
     local IFS=' '
     [[ ${COMPREPLY[*]} == $wanted ]] || { echo "bash: '$*' gives '${COMPREPLY[*]}' and not '$wanted'"; status=1; }
 }
-completes 'explore' quipu exp
+completes 'explore' quipu expl
 completes '*run*--version' quipu ''
 completes '--seed --seeds' quipu run --see
 completes 'doc_channel*' quipu run doc_chan
@@ -41,6 +41,7 @@ completes 'participants=' quipu run barrier_generations --param part
 completes 'CHAN-RECV-1' quipu check --explain CHAN-RECV-1
 completes 'all' quipu check --explain al
 completes 'trace.jsonl' quipu replay tr
+completes 'trace.jsonl' quipu show tr
 completes 'with a space.jsonl' quipu check wi
 completes '$(touch executed).jsonl' quipu replay '$'
 [[ ! -e executed ]] || { echo 'bash: the name of a file was executed'; status=1; }
@@ -75,7 +76,7 @@ zpty shell 'zsh -f -i'
         answer=${${answer##*'<<'}%%'>>'*}
         [[ $answer == "$1" ]] || { print -r -- "zsh: '$2' becomes '$answer' and not '$1'"; failed=1; }
     }
-    completes 'quipu explore ' 'quipu exp'
+    completes 'quipu explore ' 'quipu expl'
     completes 'quipu run --seed' 'quipu run --see'
     completes 'quipu run barrier_generations ' 'quipu run barrier_gen'
     completes 'quipu explore --all --strategy portfolio ' 'quipu explore --all --strategy port'

@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
-"""What `quipu view` writes: check_view.py page|browser QUIPU BROKEN HOSTILE WORK [--pictures DIR]
+"""What shows an execution: check_view.py page|browser|show|export QUIPU BROKEN HOSTILE WORK [--pictures DIR]
 
 page       one file that refers to nothing outside of it, in which whatever the program was called stays a text
 browser    opens it in Chromium: walks to the broken contract by keyboard, reads its sentence, filters, clicks, and looks
            whether anything was said on the console; in light and dark, on a phone, with 20,000 events, and with names that
            are written to break out. --pictures writes the pictures of docs/.
+show       tells of each task in its own column, and of what breaks where it does
+export     trace events as their format wants them: slices that nest, pairs that are whole, flows that end in slices
 
 QUIPU, BROKEN and HOSTILE are programs with the catalogue, the planted races, and tests/hostile.c. Exit status 77: there is
 no Chromium.
@@ -112,7 +114,18 @@ def check_page(programs):
     expect(any(name.startswith('</script></style>') for name in data['tasks']), 'the name of the task is another')
     expect(not re.search('[\u202e\u200b\u2028\x00-\x09\x0b-\x1f]', json.dumps(data, ensure_ascii=False)),
            'a character that is not seen is in the data')
+    check_view_at_once(programs)
     check_refusals(programs)
+
+
+def check_view_at_once(programs):
+    """--view of explore writes the page of the failure that it made small."""
+    told = quipu(programs.broken, 'explore', 'lost_wakeup', '--out', programs.path('at once'), '--view', status=1)
+    page = programs.path('at once/lost_wakeup.html')
+    expect(f'see: {page}' in told, f'explore --view does not say where the page is:\n{told}')
+    quipu(programs.broken, 'view', programs.path('at once/lost_wakeup.jsonl'), '-o', programs.path('later.html'))
+    expect(open(page, 'rb').read() == open(programs.path('later.html'), 'rb').read(),
+           'the page of explore --view is another than that of view')
 
 
 def check_refusals(programs):
@@ -299,6 +312,114 @@ def check_browser(programs):
     check_many(programs)
 
 
+# ---- as text ----
+
+def check_show(programs):
+    quipu(programs.broken, 'explore', 'two_locks', '--out', programs.folder, status=1)
+    told = quipu(programs.broken, 'show', programs.path('two_locks.jsonl'))
+    rule, sentence = sentence_of(programs, 'two_locks')
+    lines = told.splitlines()
+    heads = next(line for line in lines if 'left_then_right' in line and 'main' in line)
+    left, right = heads.index('left_then_right'), heads.index('right_then_left')
+    expect(any(line[left:right].startswith('lock right ...') for line in lines), f'the left column is another:\n{told}')
+    expect(any(line[right:].startswith('lock left ...') for line in lines), f'the right column is another:\n{told}')
+    broken = next((i for i, line in enumerate(lines) if f'{rule}: {sentence}' in line), 0)
+    expect(broken and '**** DEADLOCK' in lines[broken - 1], f'the sentence is not under what breaks it:\n{told}')
+
+    quipu(programs.hostile, 'run', 'hostile', '--seed', '0', '--trace', programs.path('hostile.jsonl'), status=1)
+    told = quipu(programs.hostile, 'show', programs.path('hostile.jsonl'))
+    expect(not re.search('[\u202e\u200b\u2028\x00-\x09\x0b-\x1f\x7f]', told), 'a terminal is told to do something')
+    expect('</script></style>' in told, 'the name of the task is another')
+
+    quipu(programs.broken, 'explore', 'twostage_10', '--out', programs.folder, status=1)
+    told = quipu(programs.broken, 'show', programs.path('twostage_10.jsonl'))
+    expect(max(map(len, told.splitlines())) < 200 or 'main  ' in told, 'columns that are too wide are not given up')
+
+
+# ---- as trace events ----
+
+def slices_of(events):
+    """By thread, in order; sentences where two of them overlap and none is within the other."""
+    threads = {}
+    for event in sorted((e for e in events if e['ph'] == 'X'), key=lambda e: (e['ts'], -e['dur'])):
+        threads.setdefault(event['tid'], []).append((event['ts'], event['ts'] + event['dur'], event['name']))
+    for thread, slices in threads.items():
+        around = []
+        for begin, end, name in slices:
+            while around and around[-1] <= begin + 1e-6:
+                around.pop()
+            expect(not around or end <= around[-1] + 1e-6, f'{name} of thread {thread} overlaps at {begin}')
+            around.append(end)
+    return threads
+
+
+def check_form(event):
+    phase = event['ph']
+    expect(phase in 'XMbesfiC', f'there is no phase {phase}')
+    expect(isinstance(event['pid'], int) and isinstance(event['tid'], int) and isinstance(event['name'], str) and
+           isinstance(event['cat'], str) and isinstance(event['args'], dict), f'not as events are: {event}')
+    if phase == 'M':
+        expect(event['name'] in ('process_name', 'thread_name', 'thread_sort_index'), f'no metadata: {event}')
+        return
+    expect(isinstance(event['ts'], (int, float)), f'without a time: {event}')
+    expect(phase != 'X' or event['dur'] >= 0, f'without a duration: {event}')
+    expect(phase not in 'besf' or isinstance(event['id'], str), f'without an id: {event}')
+    expect(phase != 'f' or event['bp'] == 'e', f'a flow that ends in the next slice: {event}')
+    expect(phase != 'i' or event['s'] in 'gpt', f'an instant of no scope: {event}')
+    expect(phase != 'C' or all(isinstance(value, int) and value >= 0 for value in event['args'].values()),
+           f'a counter that counts nothing: {event}')
+
+
+def check_pairs(events, begin, end, what):
+    open_ones = {}
+    for event in sorted((e for e in events if e['ph'] in (begin, end)), key=lambda e: (e['ts'], e['ph'] == end)):
+        key = (event['cat'], event['id'], event['name'])
+        if event['ph'] == begin:
+            expect(key not in open_ones, f'{what} {key} begins twice')
+            open_ones[key] = event
+        else:
+            expect(open_ones.pop(key, None), f'{what} {key} ends without a beginning')
+    expect(not open_ones, f'{what} without an end: {list(open_ones)[:3]}')
+
+
+def check_trace_events(programs, program, name):
+    path = programs.path(f'{name}.json')
+    quipu(program, 'export', programs.path(f'{name}.jsonl'), '--perfetto', path)
+    text = open(path, encoding='utf-8').read()
+    expect('<' not in text and not re.search('[\u202e\u200b\u2028\x00-\x09\x0b-\x1f]', text), f'{name} is not escaped')
+    events = json.loads(text)['traceEvents']
+    for event in events:
+        check_form(event)
+    threads = slices_of(events)
+    check_pairs(events, 'b', 'e', 'a wait')
+    check_pairs(events, 's', 'f', 'a flow')
+    for event in events:
+        if event['ph'] in 'sf':
+            expect(any(begin <= event['ts'] + 1e-6 and event['ts'] < end - 1e-6 for begin, end, _ in threads.get(event['tid'], ())),
+                   f"{name}: the flow {event['name']} ends in no slice")
+    return events
+
+
+def check_export(programs):
+    quipu(programs.broken, 'explore', 'two_locks', '--out', programs.folder, status=1)
+    rule, sentence = sentence_of(programs, 'two_locks')
+    events = check_trace_events(programs, programs.broken, 'two_locks')
+    expect(any(e['ph'] == 'i' and e['name'] == rule and e['args'].get('sentence') == sentence for e in events),
+           f'{rule} is no instant')
+    expect({'main', 'left_then_right', 'right_then_left'} <=
+           {e['args']['name'] for e in events if e['name'] == 'thread_name'}, 'tasks have no threads')
+    quipu(programs.hostile, 'run', 'hostile', '--seed', '0', '--trace', programs.path('hostile.jsonl'), status=1)
+    events = check_trace_events(programs, programs.hostile, 'hostile')
+    expect(any(e['args'].get('name', '').startswith('</script></style>') for e in events), 'the name is another')
+    for scenario, kind, arguments in (('mutex_fifo', 'hands', ['--seed', '5']), ('channel_send', 'value', ['--seed', '5']),
+                                      ('task_abort_suspended', 'aborts', ['--seed', '5']),
+                                      ('channel_send', 'value', ['--real'])):
+        quipu(programs.command, 'run', scenario, '--trace', programs.path(f'{scenario}.jsonl'), *arguments)
+        events = check_trace_events(programs, programs.command, scenario)
+        flows = {e['name'].split()[0] for e in events if e['ph'] == 's'}
+        expect(kind in flows, f'{scenario} {arguments}: no flow "{kind}" among {flows}')
+
+
 def take_pictures(programs, folder):
     os.makedirs(folder, exist_ok=True)
     for name, size, settings in (('light', (1180, 760), {}), ('dark', (1180, 760), {'dark': True}),
@@ -313,10 +434,8 @@ def main():
     programs = Programs(*programs)
     if len(sys.argv) > 6:
         take_pictures(programs, sys.argv[7])
-    elif part == 'page':
-        check_page(programs)
     else:
-        check_browser(programs)
+        {'page': check_page, 'browser': check_browser, 'show': check_show, 'export': check_export}[part](programs)
     print(f'check_view: {part}: {len(WRONG)} wrong')
     sys.exit(1 if WRONG else 0)
 

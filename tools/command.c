@@ -8,9 +8,9 @@
 #include <string.h>
 #include <time.h>
 
-static const struct command *const commands[] = {&list_command, &run_command,    &replay_command, &explore_command,
-                                                 &fuzz_command, &merge_command,  &shrink_command, &check_command,
-                                                 &diff_command, &verify_command, &view_command,   &help_command};
+static const struct command *const commands[] = {
+    &list_command,  &run_command,  &replay_command, &explore_command, &fuzz_command, &merge_command,  &shrink_command,
+    &check_command, &diff_command, &verify_command, &view_command,    &show_command, &export_command, &help_command};
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
 
 double seconds_now(void)

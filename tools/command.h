@@ -17,12 +17,12 @@ struct arguments {
     const char *program; /* as it was called, for commands that are printed */
     const char **names;  /* the arguments that are no options; owned */
     size_t name_count;
-    bool all, json, help, quiet, every, no_check, real, exhaustive, cancel_each, table, drift;
+    bool all, json, help, quiet, every, view, no_check, real, exhaustive, cancel_each, table, drift;
     const char *cancel_text; /* what --cancel says; NULL: nothing */
     uint64_t cancel;         /* of `run`: the moment of the one cancellation; 0: none */
     bool has_seeds;
     uint64_t first_seed, last_seed;
-    const char *trace, *out, *junit, *json_file, *explain, *strategy, *faults, *corpus, *shard;
+    const char *trace, *out, *junit, *json_file, *explain, *strategy, *faults, *corpus, *shard, *perfetto;
     uint64_t runs, seconds, depth, jobs, most, until; /* 0: not given */
     struct qp_param_value params[MOST_PARAMS];        /* names are owned */
     size_t param_count;
@@ -37,7 +37,7 @@ struct command {
 };
 
 extern const struct command list_command, run_command, replay_command, explore_command, shrink_command, verify_command,
-    check_command, diff_command, help_command, fuzz_command, merge_command, view_command;
+    check_command, diff_command, help_command, fuzz_command, merge_command, view_command, show_command, export_command;
 
 /* The index-th command, in the order in which they are listed; NULL past the last. By its name; NULL: there is none. */
 const struct command *command_at(size_t index);

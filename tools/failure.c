@@ -2,6 +2,7 @@
 #include "tools/failure.h"
 #include "tools/ambient.h"
 #include "tools/command.h"
+#include "tools/page.h"
 #include "tools/signature.h"
 #include "tools/story.h"
 #include <inttypes.h>
@@ -19,14 +20,29 @@ static void tell_rules(FILE *file, const struct qp_checker *checker)
         fprintf(file, "    and %zu more\n", qp_checker_count(checker) - 1);
 }
 
-static bool keep_trace(const struct failure *failure, const struct qp_shrink *shrink,
-                       const struct qp_recorder *recorder)
+/* The trace's name, with another ending. */
+static void keep_page(struct failure *failure, const struct qp_trace_meta *meta, const struct qp_recorder *recorder)
+{
+    struct qp_events events = qp_recorder_events(recorder);
+    size_t length = strlen(failure->path), ending = strlen(".jsonl");
+    if (length > ending && strcmp(failure->path + length - ending, ".jsonl") == 0)
+        length -= ending;
+    snprintf(failure->page, sizeof failure->page, "%.*s.html", (int)length, failure->path);
+    if (!write_page(failure->page, meta, &events, failure->checker))
+        failure->page[0] = '\0';
+}
+
+static bool keep_trace(struct failure *failure, const struct qp_shrink *shrink, const struct qp_recorder *recorder)
 {
     struct qp_trace_param params[QP_TRACE_PARAMS_MOST];
     struct qp_trace_meta meta;
     size_t count = effective_params(failure->run, params);
     meta = trace_meta(failure->run, failure->seed, "replay", params, count, failure->faults, shrink->result);
-    return write_trace(failure->path, &meta, recorder, shrink->result);
+    if (!write_trace(failure->path, &meta, recorder, shrink->result))
+        return false;
+    if (failure->view)
+        keep_page(failure, &meta, recorder);
+    return true;
 }
 
 /* Where its trace goes. False: nowhere. */
@@ -89,6 +105,8 @@ static void tell(FILE *file, struct failure *failure, struct qp_shrink *shrink, 
     if (!story || !find_path(failure, story) || !keep_trace(failure, shrink, recorder))
         failure->path[0] = '\0';
     free(story);
+    if (failure->page[0])
+        fprintf(file, "    see: %s\n", failure->page);
     if (failure->path[0] && failure->again)
         fprintf(file, "    again: %s%s\n", failure->again, failure->path);
     else if (failure->path[0])

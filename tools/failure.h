@@ -23,7 +23,9 @@ struct failure {
     const char *trace;           /* where the trace goes; NULL: nowhere, or into `folder` */
     const char
         *folder;    /* likewise, as NAME-STORY.jsonl, where STORY is a number that hangs on the story; NULL: nowhere */
+    bool view;      /* and a page of it beside it, which ends with .html */
     char path[256]; /* where it went; "": it was not written */
+    char page[264]; /* likewise */
     size_t first_lines; /* of the story before */
     size_t lines;       /* and after it was minimised */
     uint64_t first_odd, odd;

@@ -363,10 +363,11 @@ static int fuzz(struct arguments *arguments)
 const struct command fuzz_command = {
     "fuzz",
     "NAME...|--all [--time SECONDS] [--corpus DIR] [--strategy S] [--seed N] [--cancel MODE] [--faults LIST] "
-    "[--param NAME=VALUE] [--jobs N] [--shard I/N] [--ambient MODE] [--out DIR] [--json FILE] [--no-check] [--quiet]",
+    "[--param NAME=VALUE] [--jobs N] [--shard I/N] [--ambient MODE] [--out DIR] [--view] [--json FILE] [--no-check] "
+    "[--quiet]",
     " --all --time --corpus --strategy:random|pct|pos|surw|portfolio --depth --seed --cancel:none|random "
     "--faults:spurious|yield|clock|late|delay|panic|alloc|spurious,yield --param --jobs --shard "
-    "--ambient:catch|virtual|allow --out --json= "
+    "--ambient:catch|virtual|allow --out --view --json= "
     "--no-check "
     "--quiet ",
     "Changes lists of choices at random, executes them, and goes on from those whose executions had a shape that was "
@@ -391,6 +392,7 @@ const struct command fuzz_command = {
     "with\n"
     "                    what to use instead; virtual, it is served from the simulation; allow, it is real\n"
     "  --out DIR         where the trace of a bug goes, as DIR/NAME-STORY.jsonl; quipu-out\n"
+    "  --view            writes a page of it too, beside the trace: see view\n"
     "  --json FILE       what was found, for machines\n"
     "  --no-check        does not hold what happens against the contracts of the surface; runs faster\n"
     "  --quiet           prints only bugs, and the sums\n"

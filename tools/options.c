@@ -153,6 +153,7 @@ static const struct option table[] = {
     {"--no-check", "", read_flag, MEMBER(no_check)},
     {"--out", "DIR", read_text, MEMBER(out)},
     {"--param", "NAME=VALUE", read_param, 0},
+    {"--perfetto", "FILE", read_text, MEMBER(perfetto)},
     {"--quiet", "", read_flag, MEMBER(quiet)},
     {"--real", "", read_flag, MEMBER(real)},
     {"--runs", "N", read_count, MEMBER(runs)},
@@ -164,6 +165,7 @@ static const struct option table[] = {
     {"--time", "SECONDS", read_count, MEMBER(seconds)},
     {"--trace", "FILE", read_text, MEMBER(trace)},
     {"--until", "EVENT", read_count, MEMBER(until)},
+    {"--view", "", read_flag, MEMBER(view)},
 };
 
 static const struct option *find(const char *name, size_t length)

@@ -10,12 +10,10 @@
 #include "tools/plain.h"
 #include "tools/story.h"
 #include "tools/timeline.h"
-#include <errno.h>
+#include "tools/whole.h"
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { PATH_SIZE = 1024 };
 
 /* Pointers, numbered from 1 in the order in which they came; equal texts have equal pointers in a trace. */
 struct numbering {
@@ -348,12 +346,12 @@ static void put_violations(struct page *page, const struct qp_checker *checker)
 {
     const struct qp_violation *violation;
     begin_rows(page->file, "violations");
-    for (size_t i = 0; (violation = qp_checker_at(checker, i)) != NULL; i++) {
+    for (size_t i = 0; checker && (violation = qp_checker_at(checker, i)) != NULL; i++) {
         next_row(page->file, i);
         put_violation(page->file, violation);
     }
     end_rows(page->file);
-    fprintf(page->file, ",\"violated\":%zu}", qp_checker_count(checker));
+    fprintf(page->file, ",\"violated\":%zu}", checker ? qp_checker_count(checker) : 0);
 }
 
 /* ---- the page around it ---- */
@@ -393,26 +391,12 @@ static void put_page(struct page *page, const struct qp_trace_meta *meta, const 
 static bool put_file(struct page *page, const char *path, const struct qp_trace_meta *meta,
                      const struct qp_checker *checker)
 {
-    char path_tmp[PATH_SIZE];
-    int length = snprintf(path_tmp, sizeof path_tmp, "%s.tmp", path);
-    bool written;
-    if (length < 0 || (size_t)length >= sizeof path_tmp) {
-        complain("the path of the page is longer than %d bytes", PATH_SIZE - 5);
+    struct whole_file whole;
+    if (!whole_begin(&whole, path))
         return false;
-    }
-    page->file = fopen(path_tmp, "w");
-    if (!page->file) {
-        complain("cannot write %s: %s", path, strerror(errno));
-        return false;
-    }
+    page->file = whole.file;
     put_page(page, meta, checker);
-    written = !ferror(page->file);
-    written = fclose(page->file) == 0 && written && !page->failed && rename(path_tmp, path) == 0;
-    if (!written) {
-        complain("cannot write %s: %s", path, page->failed ? "out of memory" : strerror(errno));
-        remove(path_tmp);
-    }
-    return written;
+    return whole_end(&whole, page->failed ? "out of memory" : NULL);
 }
 
 bool write_page(const char *path, const struct qp_trace_meta *meta, const struct qp_events *events,
@@ -431,17 +415,4 @@ bool write_page(const char *path, const struct qp_trace_meta *meta, const struct
     free(page.sites.items);
     free(page.sites.slots);
     return written;
-}
-
-struct qp_checker *check_events(const struct qp_trace_meta *meta, const struct qp_events *events)
-{
-    struct qp_checker *checker = qp_checker_create();
-    const struct qp_event *event;
-    if (!checker)
-        return NULL;
-    qp_checker_expect(checker, meta->expected);
-    for (size_t i = 0; (event = qp_events_at(events, i)) != NULL; i++)
-        qp_checker_event(checker, event);
-    qp_checker_finish(checker, true);
-    return checker;
 }

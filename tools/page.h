@@ -11,11 +11,9 @@
 #include "traces/events.h"
 #include "traces/meta.h"
 
-/* Writes it; `checker` has judged the events. False: a sentence was printed, and there is no file where none was. */
+/* Writes it; `checker` has judged the events, or NULL: nobody has. False: a sentence was printed, and there is no file
+ * where none was. */
 bool write_page(const char *path, const struct qp_trace_meta *meta, const struct qp_events *events,
                 const struct qp_checker *checker);
-
-/* Judges the events of a run that is over, as `quipu check` does. Returns owned; NULL: out of memory. */
-struct qp_checker *check_events(const struct qp_trace_meta *meta, const struct qp_events *events);
 
 #endif

@@ -71,7 +71,8 @@ static int shrink_file(struct arguments *arguments, const struct qp_trace *trace
     static const uint32_t none;
     struct qp_param_value params[QP_TRACE_PARAMS_MOST];
     struct qp_scenario_run run = {.params = params, .param_count = trace->meta.param_count};
-    struct failure failure = {.program = arguments->program, .run = &run, .faults = trace->meta.faults};
+    struct failure failure = {
+        .program = arguments->program, .run = &run, .faults = trace->meta.faults, .view = arguments->view};
     struct isolated isolated = {0};
     struct qp_sim sim;
     int status;
@@ -113,8 +114,8 @@ static int shrink(struct arguments *arguments)
 }
 
 const struct command shrink_command = {
-    "shrink", "FILE [--drift] [--out FILE] [--most N] [--ambient MODE]",
-    " --drift --out:FILE --most --ambient:catch|virtual|allow ",
+    "shrink", "FILE [--drift] [--out FILE] [--view] [--most N] [--ambient MODE]",
+    " --drift --out:FILE --view --most --ambient:catch|virtual|allow ",
     "Makes a recorded failure as small as it can be: runs it again and again with less of what is out of the ordinary\n"
     "(another task than the first ready one, a timer that comes late, a cancellation), as long as it fails in the "
     "same\n"
@@ -122,6 +123,7 @@ const struct command shrink_command = {
     "  --drift           the program was edited since: looks first for how it fails in the same way now, as replay "
     "does\n"
     "  --out FILE        where the trace goes; the file itself where none is given\n"
+    "  --view            writes it as a page too, beside the trace: see view\n"
     "  --most N          how many executions it may take; 100000\n"
     "  --ambient MODE    what a program gets that asks for the real clock, real sleep or entropy: catch, the run ends "
     "with\n"

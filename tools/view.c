@@ -1,36 +1,23 @@
 /* `quipu view`: an execution as a page for a browser. */
 #include "tools/command.h"
+#include "tools/judged.h"
 #include "tools/page.h"
-#include "traces/reader.h"
 #include <stdio.h>
-
-static int view_trace(const struct arguments *arguments, const struct qp_trace *trace)
-{
-    struct qp_events events = qp_trace_events(trace);
-    struct qp_checker *checker = check_events(&trace->meta, &events);
-    bool written;
-    if (!checker)
-        return complain("out of memory");
-    written = write_page(arguments->out, &trace->meta, &events, checker);
-    if (written && !arguments->quiet)
-        printf("%s: %zu events, %zu broken rules; open it in a browser\n", arguments->out, trace->count,
-               qp_checker_count(checker));
-    qp_checker_destroy(checker);
-    return written ? EXIT_FINE : EXIT_BAD_INPUT;
-}
 
 static int view(struct arguments *arguments)
 {
-    struct qp_trace trace = {0};
-    char error[512];
-    int status;
+    struct judged judged;
+    bool written;
     if (arguments->name_count != 1 || !arguments->out)
         return complain("'view' takes one trace, and -o FILE.html");
-    if (!qp_trace_load(&trace, arguments->names[0], error, sizeof error))
-        return complain("%s", error);
-    status = view_trace(arguments, &trace);
-    qp_trace_free(&trace);
-    return status;
+    if (!judged_load(&judged, arguments->names[0]))
+        return EXIT_BAD_INPUT;
+    written = write_page(arguments->out, &judged.trace.meta, &judged.events, judged.checker);
+    if (written && !arguments->quiet)
+        printf("%s: %zu events, %zu broken rules; open it in a browser\n", arguments->out, judged.trace.count,
+               qp_checker_count(judged.checker));
+    judged_free(&judged);
+    return written ? EXIT_FINE : EXIT_BAD_INPUT;
 }
 
 const struct command view_command = {

@@ -73,6 +73,7 @@ static void tell_of(struct job *job, const uint32_t *choices, size_t count, stru
                               .choice_count = count,
                               .most = most_shrinking(found->crashed),
                               .progress = &job->window->progress[3],
+                              .view = job->workers->arguments->view,
                               .key = found->key};
     FILE *memory = open_memstream(&found->text, &size);
     if (!memory)

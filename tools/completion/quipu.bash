@@ -24,7 +24,7 @@ _quipu_operands() {    # _quipu_operands PROGRAM COMMAND OPERANDS
     case $2:$3 in
     help:*) "$1" help --table | awk -F '\t' '$1 == "command" { print $2 }' ;;
     *:NAME*) "$1" list 2>/dev/null | awk '{ print $1 }' ;;
-    *:FILE* | *:A) compgen -f -- "$cur" ;;
+    *:FILE* | *:TRACE | *:A) compgen -f -- "$cur" ;;
     esac
 }
 
@@ -51,7 +51,7 @@ _quipu() {
     else
         value=$(awk -F '\t' -v c="$command" '$1 == "command" && $2 == c { print $3 }' <<<"$table")
         words=$(_quipu_operands "$program" "$command" "$value")
-        [[ $value == FILE* || $value == A ]] && compopt -o filenames 2>/dev/null
+        [[ $value == FILE* || $value == TRACE || $value == A ]] && compopt -o filenames 2>/dev/null
     fi
     # Not by compgen -W, which would execute what stands in the name of a file.
     while IFS= read -r word; do
