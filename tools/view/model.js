@@ -165,6 +165,8 @@ const model = (() => {
   /* What an event comes to, in words, without who and when. */
   const sentence = (index) => {
     const row = events[index];
+    if (row[1] === K.CLOCK)
+      return `time passes until ${time(row[0])}`;
     if (told[index])
       return text[index].replace(/^(----|\*\*\*\*) /, '');
     const say = sayings[kindNames[row[1]]];

@@ -77,7 +77,7 @@ const panels = (() => {
     element('span', { class: 'when' }, model.time(at.t)),
     element('span', { class: 'who' }, at.task && !clock ? named(model.taskName(at.task)) : ''),
     element('span', { class: 'what' }, rules.length ? element('span', { class: 'flag' }, `${rules.join(', ')} `) : '',
-    named(clock ? `time passes until ${model.time(at.t)}` : model.sentence(index))));
+    named(model.sentence(index))));
     made.style.top = `${column * rowHeight}px`;
     return made;
   };
