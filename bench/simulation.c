@@ -166,6 +166,77 @@ static void run_channel_recorded(uint64_t count)
     run_program(count, program_channel, record, recorder);
 }
 
+/* ---- small and large: a step should cost the same ---- */
+
+struct crowd {
+    uint64_t tasks, rounds;
+};
+
+static void yields_for_long(void *arg)
+{
+    for (uint64_t i = *(const uint64_t *)arg; i > 0; i--)
+        qp_await(qp_yield());
+}
+
+static void program_crowd(void *arg)
+{
+    static struct qp_handle tasks[10000];
+    struct crowd *crowd = arg;
+    for (uint64_t i = 0; i < crowd->tasks; i++)
+        tasks[i] = qp_spawn(yields_for_long, &crowd->rounds);
+    for (uint64_t i = 0; i < crowd->tasks; i++)
+        qp_await(qp_join(&tasks[i], NULL));
+}
+
+/* Executes it `count` times; returns the steps of one. */
+static uint64_t run_crowd(uint64_t count, uint64_t tasks, uint64_t rounds)
+{
+    static struct qp_sim_result result;
+    struct qp_random_strategy random;
+    struct qp_sim_config config = {.strategy = &random.strategy, .most_steps = UINT64_MAX};
+    struct crowd crowd = {tasks, rounds};
+    struct qp_sim sim;
+    qp_random_strategy_init(&random);
+    qp_sim_init(&sim);
+    for (; count > 0; count--) {
+        qp_sim_run(&sim, &config, program_crowd, &crowd, &result);
+        if (result.outcome != QP_OK)
+            bench_fail(result.report);
+    }
+    qp_sim_end(&sim);
+    return result.steps;
+}
+
+static void run_small(uint64_t count)
+{
+    run_crowd(count, 10, 10);
+}
+
+static void run_long(uint64_t count)
+{
+    run_crowd(count, 10, 100000);
+}
+
+static void run_wide(uint64_t count)
+{
+    run_crowd(count, 10000, 10);
+}
+
+static uint64_t small_steps(void)
+{
+    return run_crowd(1, 10, 10);
+}
+
+static uint64_t long_steps(void)
+{
+    return run_crowd(1, 10, 100000);
+}
+
+static uint64_t wide_steps(void)
+{
+    return run_crowd(1, 10000, 10);
+}
+
 /* ---- all of them ---- */
 
 /* Every class of executions of a program, `count` times. */
@@ -236,6 +307,9 @@ const struct benchmark simulation_benchmarks[] = {
     {"sim: 2x2 messages, digested", "execution", run_channel_digested, NULL},
     {"sim: 2x2 messages, all schedules", "execution", search_channel, channel_classes},
     {"sim: 3 tasks lock twice, all", "execution", search_lockers, locker_classes},
+    {"sim: 100 steps of 10 tasks", "step", run_small, small_steps},
+    {"sim: 1,000,000 steps of 10 tasks", "step", run_long, long_steps},
+    {"sim: 100,000 steps of 10,000 tasks", "step", run_wide, wide_steps},
     {0},
 };
 

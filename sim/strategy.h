@@ -48,8 +48,21 @@ struct qp_task_values {
 /* The value of a task, 0 where it has none in this execution; NULL: out of memory. */
 uint64_t *qp_task_value(struct qp_task_values *values, uint64_t task);
 
-/* Strategies that may pass a task over for ever do so for so many choices; then every ready task is equally likely. */
-enum { QP_UNFAIR_CHOICES = 2000 };
+/*
+ * Strategies that may pass a task over for ever do so for so many choices, and as long as they have looked at so many
+ * ready tasks in all; then every one is equally likely. So a step costs the same however many are ready.
+ */
+enum { QP_UNFAIR_CHOICES = 2000, QP_UNFAIR_LOOKS = 64 * QP_UNFAIR_CHOICES };
+struct qp_unfair {
+    uint64_t choices, looks; /* in this execution */
+};
+
+/* Counts a choice of a task. True: it is to be fair. */
+static inline bool qp_unfair_is_over(struct qp_unfair *self, const struct qp_choice *choice)
+{
+    self->looks += choice->count;
+    return ++self->choices > QP_UNFAIR_CHOICES || self->looks > QP_UNFAIR_LOOKS;
+}
 
 /*
  * PCT (Burckhardt et al., 2010): each task has a random priority, the highest that is ready runs; at `depth` - 1 random
@@ -62,7 +75,7 @@ struct qp_pct_strategy {
     struct qp_random_strategy random;
     uint32_t depth;
     uint64_t length; /* the most choices of a task in an execution so far; 0: nothing is known, and it never falls */
-    uint64_t made;   /* in this one */
+    struct qp_unfair unfair;
     uint64_t changes[QP_PCT_DEPTH_MOST];
     struct qp_task_values priorities;
 };
@@ -77,7 +90,8 @@ void qp_pct_strategy_end(struct qp_pct_strategy *self);
 struct qp_pos_strategy {
     struct qp_strategy strategy;
     struct qp_random_strategy random;
-    uint64_t made, last, step; /* choices; the task chosen last; objects touched since, as bits */
+    struct qp_unfair unfair;
+    uint64_t last, step; /* the task chosen last; objects touched since, as bits */
     struct qp_task_values priorities, touched;
 };
 void qp_pos_strategy_init(struct qp_pos_strategy *self);
@@ -90,7 +104,7 @@ void qp_pos_strategy_end(struct qp_pos_strategy *self);
  * it has made it, so that whole orders of interesting steps are equally likely. What is expected is what the executions
  * before had.
  */
-enum { QP_SURW_STEPS = 512 };
+enum { QP_SURW_STEPS = 512, QP_SURW_PROBES = 16 };
 struct qp_surw_steps {
     uint64_t task; /* 0: the entry is free */
     uint64_t object, made, before;
@@ -98,7 +112,7 @@ struct qp_surw_steps {
 struct qp_surw_strategy {
     struct qp_strategy strategy;
     struct qp_random_strategy random;
-    uint64_t made;     /* choices */
+    struct qp_unfair unfair;
     uint64_t selected; /* the object; 0: all steps are interesting */
     uint64_t intended; /* the task that makes the next interesting step; 0: it is to be drawn */
     uint64_t touched;  /* by the step under way, objects as bits */

@@ -9,7 +9,7 @@ static void begin(struct qp_strategy *strategy, uint64_t seed)
     struct qp_pct_strategy *self = (struct qp_pct_strategy *)strategy;
     uint32_t i;
     self->random.strategy.ops->begin(&self->random.strategy, seed);
-    self->made = 0;
+    self->unfair = (struct qp_unfair){0};
     self->priorities.run++;
     for (i = 0; i + 1 < self->depth; i++)
         self->changes[i] = self->length ? 1 + qp_random_draw(&self->random, (uint32_t)self->length) : 0;
@@ -29,7 +29,7 @@ static void lower_if_it_is_time(struct qp_pct_strategy *self, uint64_t task)
 {
     uint32_t i;
     for (i = 0; i + 1 < self->depth; i++) {
-        uint64_t *priority = self->changes[i] == self->made ? qp_task_value(&self->priorities, task) : NULL;
+        uint64_t *priority = self->changes[i] == self->unfair.choices ? qp_task_value(&self->priorities, task) : NULL;
         if (priority)
             *priority = i + 1;
     }
@@ -55,7 +55,7 @@ static uint32_t choose(struct qp_strategy *strategy, const struct qp_choice *cho
     uint32_t chosen;
     if (choice->kind != QP_CHOICE_TASK)
         return qp_random_draw(&self->random, choice->count);
-    if (++self->made > QP_UNFAIR_CHOICES)
+    if (qp_unfair_is_over(&self->unfair, choice))
         return qp_random_draw(&self->random, choice->count);
     chosen = highest(self, choice);
     lower_if_it_is_time(self, qp_choice_task(choice, chosen));
@@ -65,8 +65,9 @@ static uint32_t choose(struct qp_strategy *strategy, const struct qp_choice *cho
 static void learn(struct qp_strategy *strategy)
 {
     struct qp_pct_strategy *self = (struct qp_pct_strategy *)strategy;
-    if (self->made > self->length)
-        self->length = self->made < QP_UNFAIR_CHOICES ? self->made : QP_UNFAIR_CHOICES;
+    uint64_t made = self->unfair.choices;
+    if (made > self->length)
+        self->length = made < QP_UNFAIR_CHOICES ? made : QP_UNFAIR_CHOICES;
 }
 
 static const struct qp_strategy_ops pct_ops = {"pct", begin, choose, learn, NULL};

@@ -14,7 +14,8 @@ static void begin(struct qp_strategy *strategy, uint64_t seed)
 {
     struct qp_pos_strategy *self = (struct qp_pos_strategy *)strategy;
     self->random.strategy.ops->begin(&self->random.strategy, seed);
-    self->made = self->step = self->last = 0;
+    self->unfair = (struct qp_unfair){0};
+    self->step = self->last = 0;
     self->priorities.run++;
     self->touched.run++;
 }
@@ -67,7 +68,7 @@ static uint32_t choose(struct qp_strategy *strategy, const struct qp_choice *cho
 {
     struct qp_pos_strategy *self = (struct qp_pos_strategy *)strategy;
     uint32_t chosen;
-    if (choice->kind != QP_CHOICE_TASK || ++self->made > QP_UNFAIR_CHOICES)
+    if (choice->kind != QP_CHOICE_TASK || qp_unfair_is_over(&self->unfair, choice))
         return qp_random_draw(&self->random, choice->count);
     draw_anew(self, choice);
     chosen = highest(self, choice);

@@ -8,11 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The entry of a task and an object, made where there is none; NULL: there is no room. */
+/* The entry of a task and an object, made where there is none; NULL: there is no room near it. */
 static struct qp_surw_steps *steps_of(struct qp_surw_strategy *self, uint64_t task, uint64_t object)
 {
     size_t at = (size_t)(task * 31 + object * 17);
-    for (size_t i = 0; i < QP_SURW_STEPS; i++) {
+    for (size_t i = 0; i < QP_SURW_PROBES; i++) {
         struct qp_surw_steps *steps = &self->steps[(at + i) % QP_SURW_STEPS];
         if (!steps->task)
             *steps = (struct qp_surw_steps){.task = task, .object = object};
@@ -57,7 +57,8 @@ static void begin(struct qp_strategy *strategy, uint64_t seed)
     for (size_t i = 0; i < QP_SURW_STEPS; i++)
         self->steps[i].made = 0;
     self->selected = select_object(self);
-    self->made = self->intended = self->touched = 0;
+    self->unfair = (struct qp_unfair){0};
+    self->intended = self->touched = 0;
 }
 
 /* The running task's step touches an object: counted once a step. */
@@ -112,7 +113,7 @@ static uint32_t choose(struct qp_strategy *strategy, const struct qp_choice *cho
     struct qp_surw_strategy *self = (struct qp_surw_strategy *)strategy;
     struct qp_surw_steps *steps;
     uint32_t chosen;
-    if (choice->kind != QP_CHOICE_TASK || ++self->made > QP_UNFAIR_CHOICES)
+    if (choice->kind != QP_CHOICE_TASK || qp_unfair_is_over(&self->unfair, choice))
         return qp_random_draw(&self->random, choice->count);
     if (!find_intended(self, choice, &chosen))
         chosen = draw_by_weight(self, choice);
