@@ -12,8 +12,12 @@
 #include "tools/timeline.h"
 #include "tools/whole.h"
 #include <inttypes.h>
+#include <quipu/env.h>
 #include <stdlib.h>
 #include <string.h>
+
+_Static_assert(QP_CHOICE_KINDS == 14, "tools/view/model.js has a name for each kind of choice");
+_Static_assert(QP_DROP_RESULT == 4, "and for each reason why a value is dropped");
 
 /* Pointers, numbered from 1 in the order in which they came; equal texts have equal pointers in a trace. */
 struct numbering {

@@ -10,8 +10,11 @@ const trace = JSON.parse(document.getElementById('trace').textContent);
 const SPAN = { POLL: 0, READY: 1, IDLE: 2, WAIT: 3, RELEASE: 4, WORK: 5 };
 const END = { OPEN: 0, OVER: 1, CANCELLED: 2 };
 const ARROW = { SPAWN: 0, WAKE: 1, HANDOVER: 2, VALUE: 3, ABORT: 4 };
+/* enum qp_choice_kind; from INJECTED on they are faults. */
 const CHOICES = ['the next task', 'a timer or a task first', 'the next timer', 'blocking work', 'a draw of the program',
-  'yield', 'spurious poll', 'cancellation'];
+  'a yield', 'a poll without a cause', 'a cancellation', 'time passes although tasks are ready', 'a wait that begins again',
+  'a panic', 'no memory', 'timers are late', 'blocking work is late'];
+const INJECTED = 5;
 const REASONS = ['its send was cancelled', 'nobody will receive it', 'another was set in its place', 'its lock ended',
   'nobody wants the result'];
 const STYLES = ['lock', 'read', 'write', 'permit', 'slot'];
@@ -92,8 +95,11 @@ const model = (() => {
     }
   }
 
-  /* Injected by whoever explored: a choice that cancels, yields or polls without a cause. */
-  const isInjected = (row) => row[1] === K.FAULT || (row[1] === K.CHOICE && row[7] >= 5 && row[9] > 0);
+  /* Injected by whoever explored: a fault, or the choice of one that no event of its own follows. */
+  const isInjected = (index) => {
+    const row = events[index], next = events[index + 1];
+    return row[1] === K.FAULT || (row[1] === K.CHOICE && row[7] >= INJECTED && row[9] > 0 && !(next && next[1] === K.FAULT));
+  };
 
   const target = (row) => {
     const names = kinds[row[1]][1];
@@ -104,7 +110,7 @@ const model = (() => {
   };
 
   /* The events that a reader wants to see one by one; the others belong to one of these. */
-  const isMain = (index) => told[index] === 1 || faultsAt.has(index) || isInjected(events[index]) ||
+  const isMain = (index) => told[index] === 1 || faultsAt.has(index) || isInjected(index) ||
     events[index][1] === K.CLOSING;
 
   const of = (row) => (row[3] ? ` ${objectName(row[3])}` : '');
@@ -156,7 +162,7 @@ const model = (() => {
     'blocking.queued': (row) => `the blocking work of ${taskName(row[7])} is queued`,
     'blocking.started': (row) => `the blocking work of ${taskName(row[7])} starts`,
     'blocking.finished': (row) => `the blocking work of ${taskName(row[7])} is over`,
-    'choice': (row) => `${CHOICES[row[7]] || 'a choice'}: ${row[9]} of ${row[8]}`,
+    'choice': (row) => `chosen, ${CHOICES[row[7]] || row[7]}: ${row[9]} of ${row[8]}`,
     'fault': (row) => `injected: ${CHOICES[row[7]] || row[7]}`,
     'runtime.closing': () => 'main is over: what is left is dropped',
   };

@@ -25,13 +25,13 @@ const timeline = (() => {
   const x = (columns) => head + columns * zoom - scrolledX;
   const laneTop = (lane) => RULER + tops[lane] - scrolledY;
   const stripMiddle = (lane) => laneTop(lane) + GAP + STRIP / 2;
-  const laneHeight = (lane) => GAP + STRIP + 3 + lane.rows * ROW + GAP;
+  const laneHeight = (lane) => GAP + STRIP + 3 + Math.max(1, lane.rows) * ROW + GAP;
 
   const theme = () => {
     const style = getComputedStyle(document.documentElement);
     colours = {};
     for (const name of ['paper', 'panel', 'ink', 'soft', 'faint', 'line', 'band', 'accent', 'bad', 'warn', 'good', 'run',
-      'ready', 'value', 'hand', 'w-time', 'w-channel', 'w-lock', 'w-permit', 'w-task', 'w-other'])
+      'ready', 'value', 'hand', 'm-dot', 'm-value', 'm-warn', 'm-bad', 'm-good', 'w-time', 'w-channel', 'w-lock', 'w-permit', 'w-task', 'w-other'])
       colours[name] = style.getPropertyValue(`--${name}`).trim();
     colours.sans = style.getPropertyValue('--sans').trim();
   };
@@ -150,13 +150,15 @@ const timeline = (() => {
       pen.fillStyle = colours.ready;
       pen.fillRect(left, top + STRIP / 2 - 2, right - left, 4);
     } else {
-      pen.fillStyle = span.kind === SPAN.RELEASE && span.status !== 0 ? colours.warn : span.kind === SPAN.WORK ?
-        colours.soft : colours.run;
+      pen.fillStyle = span.kind === SPAN.WORK ? colours.soft : colours.run;
       if (span.kind === SPAN.RELEASE)
-        pen.globalAlpha = 0.5;
+        pen.globalAlpha = 0.8;
       box(left, top, right, bottom, 3);
       pen.fill();
       pen.globalAlpha = 1;
+      pen.fillStyle = colours.warn;
+      if (span.kind === SPAN.RELEASE && span.status !== 0)
+        pen.fillRect(left, bottom - 3, right - left, 3);
     }
   };
 
@@ -252,21 +254,21 @@ const timeline = (() => {
   const shapeOf = (row, index) => {
     const { K } = model;
     switch (row[1]) {
-      case K.SENT: return ['diamond', colours.value];
-      case K.LOST: return ['cross', colours.warn];
-      case K.RETURNED: return ['hollow', colours.value];
-      case K.DROPPED: return ['cross', colours.warn];
-      case K.CANCELLED: return ['cross', colours.warn];
-      case K.ABORTED: return ['triangle', colours.warn];
-      case K.PANICKED: case K.FAILURE: return ['square', colours.bad];
-      case K.COMPLETED: return ['square', colours.good];
-      case K.FAULT: case K.CHOICE: return ['triangle', colours.warn];
+      case K.SENT: return ['diamond', colours['m-value']];
+      case K.LOST: return ['cross', colours['m-warn']];
+      case K.RETURNED: return ['hollow', colours['m-value']];
+      case K.DROPPED: return ['cross', colours['m-warn']];
+      case K.CANCELLED: return ['cross', colours['m-warn']];
+      case K.ABORTED: return ['triangle', colours['m-warn']];
+      case K.PANICKED: case K.FAILURE: return ['square', colours['m-bad']];
+      case K.COMPLETED: return ['square', colours['m-good']];
+      case K.FAULT: case K.CHOICE: return ['triangle', colours['m-warn']];
       case K.READY:
         if (row[7] === 2)
-          return ['cross', colours.warn];
-        return index > 0 && model.events[index - 1][1] === K.RECEIVED ? ['diamond', colours.value]
-          : [row[7] ? 'hollow' : 'dot', row[7] ? colours.warn : colours.paper];
-      default: return ['dot', colours.paper];
+          return ['cross', colours['m-warn']];
+        return index > 0 && model.events[index - 1][1] === K.RECEIVED ? ['diamond', colours['m-value']]
+          : [row[7] ? 'hollow' : 'dot', row[7] ? colours['m-warn'] : colours['m-dot']];
+      default: return ['dot', colours['m-dot']];
     }
   };
 
