@@ -9,7 +9,7 @@ show       tells of each task in its own column, and of what breaks where it doe
 export     trace events as their format wants them: slices that nest, pairs that are whole, flows that end in slices
 
 QUIPU, BROKEN and HOSTILE are programs with the catalogue, the planted races, and tests/hostile.c. Exit status 77: there is
-no Chromium.
+no Chromium, or none that starts.
 """
 import html.parser
 import json
@@ -296,8 +296,8 @@ def check_many(programs):
 
 
 def check_browser(programs):
-    if not browser.find():
-        print('skipped: there is no Chromium')
+    if not browser.find() or not browser.starts():
+        print(f"skipped: {'Chromium does not start here' if browser.find() else 'there is no Chromium'}")
         sys.exit(77)
     page = programs.of_failure('two_locks')
     with browser.Browser() as opened:
