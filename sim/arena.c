@@ -1,5 +1,6 @@
 /* The arena: see arena.h for the state. */
 #include "sim/arena.h"
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,36 +15,55 @@
 #define EACH_BY_ITSELF 0
 #endif
 
-enum { UNIT = 16, CHUNK = 64 * 1024, SMALL = (QP_ARENA_SIZES - 1) * UNIT };
+enum { UNIT = 16, CHUNK = 64 * 1024, SMALL = (QP_ARENA_SMALL - 1) * UNIT, LARGE = SMALL << 5 };
 
 struct qp_arena_chunk {
     struct qp_arena_chunk *next;
     _Alignas(16) char bytes[CHUNK];
 };
 
-static void *cut(struct qp_arena *arena, size_t size)
+/* A block's size class, and the size of blocks of that class. Of at most LARGE bytes. */
+struct class {
+    size_t index, size;
+};
+
+static struct class class_of(size_t size)
 {
-    void *memory;
-    if (!arena->next || (size_t)(arena->end - arena->next) < size) {
-        struct qp_arena_chunk *chunk = malloc(sizeof *chunk);
-        if (!chunk)
-            return NULL;
-        chunk->next = arena->chunks;
-        arena->chunks = chunk;
-        arena->next = chunk->bytes;
-        arena->end = chunk->bytes + CHUNK;
+    unsigned power, shift;
+    size_t quarters;
+    if (size <= SMALL) {
+        size_t units = size ? (size + UNIT - 1) / UNIT : 1;
+        return (struct class){units, units * UNIT};
     }
-    memory = arena->next;
-    arena->next += size;
-    return memory;
+    power = 63 - (unsigned)__builtin_clzll(size - 1);
+    shift = power - 2;
+    quarters = (size - 1) >> shift; /* 4 to 7 */
+    return (struct class){QP_ARENA_SMALL + (power - 10) * 4 + (quarters - 4), (quarters + 1) << shift};
 }
 
-static void *small(struct qp_arena *arena, size_t units)
+static bool add_chunk(struct qp_arena *arena)
 {
-    void *memory = arena->free[units];
-    if (!memory)
-        return cut(arena, units * UNIT);
-    memcpy(&arena->free[units], memory, sizeof(void *));
+    struct qp_arena_chunk *chunk = malloc(sizeof *chunk);
+    if (!chunk)
+        return false;
+    chunk->next = arena->chunks;
+    arena->chunks = chunk;
+    arena->next = chunk->bytes;
+    arena->end = chunk->bytes + CHUNK;
+    return true;
+}
+
+static void *take(struct qp_arena *arena, struct class class)
+{
+    void *memory = arena->free[class.index];
+    if (memory) {
+        memcpy(&arena->free[class.index], memory, sizeof(void *));
+        return memory;
+    }
+    if ((size_t)(arena->end - arena->next) < class.size && !add_chunk(arena))
+        return NULL;
+    memory = arena->next;
+    arena->next += class.size;
     return memory;
 }
 
@@ -52,10 +72,10 @@ void *qp_arena_allocate(struct qp_arena *arena, size_t size)
     void *memory;
     if (++arena->allocations == arena->failing)
         return NULL;
-    if (EACH_BY_ITSELF || size > SMALL)
+    if (EACH_BY_ITSELF || size > LARGE)
         memory = malloc(size ? size : 1);
     else
-        memory = small(arena, size ? (size + UNIT - 1) / UNIT : 1);
+        memory = take(arena, class_of(size));
     if (memory)
         arena->live += size;
     return memory;
@@ -63,14 +83,23 @@ void *qp_arena_allocate(struct qp_arena *arena, size_t size)
 
 void qp_arena_release(struct qp_arena *arena, void *memory, size_t size)
 {
-    size_t units = size ? (size + UNIT - 1) / UNIT : 1;
+    size_t class;
     arena->live -= size;
-    if (EACH_BY_ITSELF || size > SMALL) {
+    if (EACH_BY_ITSELF || size > LARGE) {
         free(memory);
         return;
     }
-    memcpy(memory, &arena->free[units], sizeof(void *));
-    arena->free[units] = memory;
+    class = class_of(size).index;
+    memcpy(memory, &arena->free[class], sizeof(void *));
+    arena->free[class] = memory;
+    arena->kept[class / 64] |= (uint64_t)1 << class % 64;
+}
+
+static void forget_free(struct qp_arena *arena)
+{
+    for (size_t i = 0; i < sizeof arena->kept / sizeof arena->kept[0]; i++)
+        for (; arena->kept[i]; arena->kept[i] &= arena->kept[i] - 1)
+            arena->free[i * 64 + (size_t)__builtin_ctzll(arena->kept[i])] = NULL;
 }
 
 /* One chunk is kept, so that the next execution starts without the system. */
@@ -81,7 +110,7 @@ void qp_arena_reset(struct qp_arena *arena)
         arena->chunks = chunk->next;
         free(chunk);
     }
-    memset(arena->free, 0, sizeof arena->free);
+    forget_free(arena);
     arena->next = arena->chunks ? arena->chunks->bytes : NULL;
     arena->end = arena->chunks ? arena->chunks->bytes + CHUNK : NULL;
     arena->live = 0;

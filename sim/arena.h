@@ -1,8 +1,11 @@
 /*
  * The memory of simulated executions: counted to the byte, fast, and empty again after each.
  *
- * Small blocks are cut from chunks and kept in lists by size; when an execution ends, all is forgotten at once. Where a
- * sanitizer watches, each block is the system's own, so that it sees every one.
+ * All but very large blocks are cut from chunks and kept in lists by size; when an execution ends, all is forgotten at
+ * once, so that the next one gets its blocks from the same places in the same order. Where a sanitizer watches, each
+ * block is the system's own, so that it sees every one.
+ *
+ * Invariant: `free[n]` is NULL unless the bit n of `kept` is set.
  */
 #ifndef SIM_ARENA_H
 #define SIM_ARENA_H
@@ -10,10 +13,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { QP_ARENA_SIZES = 65 };
+/* Up to 1 KiB by units of 16 bytes, then four sizes for each power of two, up to 32 KiB. */
+enum { QP_ARENA_SMALL = 65, QP_ARENA_SIZES = QP_ARENA_SMALL + 5 * 4 };
 
 struct qp_arena {
-    void *free[QP_ARENA_SIZES];    /* by size in units of 16 bytes */
+    void *free[QP_ARENA_SIZES];
+    uint64_t kept[(QP_ARENA_SIZES + 63) / 64];
     struct qp_arena_chunk *chunks; /* the first is being cut */
     char *next, *end;              /* what is left of it */
     size_t live;                   /* bytes that are out */
