@@ -104,8 +104,8 @@ static inline void fetch_ahead(const struct qp_ready *ready)
     }
 }
 
-/* Suspends. Returns when it is to be polled again. */
-QP_APART static void suspend(struct qp_coroutine *self)
+/* Suspends. Returns when it is to be polled again. `told`: see step.h. */
+static inline __attribute__((always_inline)) void suspend_told(struct qp_coroutine *self, bool told)
 {
     struct qp_task *task = qp_thread.task, *next;
     struct qp_runtime *runtime = qp_thread.runtime;
@@ -116,7 +116,7 @@ QP_APART static void suspend(struct qp_coroutine *self)
     }
     self->future.state = QP_FUTURE_PENDING;
     qp_thread.coroutine = NULL;
-    qp_step_suspended(task, QP_TRACING);
+    qp_step_suspended(task, told);
     qp_thread.task = NULL;
     next = QP_LIKELY(qp_ready_count(&runtime->ready) != 0) ? qp_step_next(runtime) : NULL;
     if (qp_ready_count(&runtime->ready) >= MANY)
@@ -130,11 +130,24 @@ QP_APART static void suspend(struct qp_coroutine *self)
         return;
     }
     qp_step_enter(next);
-    qp_step_begin(next, QP_TRACING);
+    qp_step_begin(next, told);
     qp_thread.coroutine = other;
     qp_thread.scope = &other->scope;
     if (other != self)
         hand_over(self, other);
+}
+
+QP_APART static void suspend_listened_to(struct qp_coroutine *self)
+{
+    suspend_told(self, true);
+}
+
+QP_APART static void suspend(struct qp_coroutine *self)
+{
+    if (QP_TRACING)
+        suspend_listened_to(self);
+    else
+        suspend_told(self, false);
 }
 
 /*
@@ -147,7 +160,7 @@ static inline __attribute__((always_inline)) bool suspend_plainly(struct qp_coro
     struct qp_task *task = qp_thread.task, *next;
     struct qp_runtime *runtime = qp_thread.runtime;
     struct qp_coroutine *other;
-    if (QP_UNLIKELY(!may_go_on(self) || qp_runtime_wants(runtime, QP_CHOICE_TASK)))
+    if (QP_UNLIKELY(qp_runtime_wants(runtime, QP_CHOICE_TASK) || !may_go_on(self)))
         return false;
     if (!qp_ready_count(&runtime->ready)) {
         if (!(task->flags & QP_TASK_WOKEN))
@@ -160,7 +173,7 @@ static inline __attribute__((always_inline)) bool suspend_plainly(struct qp_coro
     if (QP_UNLIKELY((next->flags & (QP_TASK_STACK | QP_TASK_ABORTED)) != QP_TASK_STACK))
         return false;
     runtime->steps++;
-    qp_ready_take(&runtime->ready, 0);
+    qp_ready_take_first(&runtime->ready);
     if (qp_ready_count(&runtime->ready) >= MANY)
         fetch_ahead(&runtime->ready);
     self->future.state = QP_FUTURE_PENDING;

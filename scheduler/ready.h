@@ -33,16 +33,20 @@ static inline struct qp_task *qp_ready_at(const struct qp_ready *ready, uint32_t
     return ready->ring[(ready->first + index) & (ready->size - 1)];
 }
 
+/* Which one is chosen nobody could predict: so there is no branch on it. */
 static inline struct qp_task *qp_ready_take(struct qp_ready *ready, uint32_t index)
 {
-    struct qp_task **first = &ready->ring[ready->first++ & (ready->size - 1)], **taken;
-    struct qp_task *task = *first;
-    if (!index)
-        return task;
-    taken = &ready->ring[(ready->first - 1 + index) & (ready->size - 1)];
-    task = *taken;
+    struct qp_task **first = &ready->ring[ready->first & (ready->size - 1)];
+    struct qp_task **taken = &ready->ring[(ready->first + index) & (ready->size - 1)], *task = *taken;
     *taken = *first;
+    ready->first++;
     return task;
+}
+
+/* The same, of the first one. */
+static inline struct qp_task *qp_ready_take_first(struct qp_ready *ready)
+{
+    return ready->ring[ready->first++ & (ready->size - 1)];
 }
 
 #endif

@@ -164,7 +164,7 @@ struct qp_runtime *qp_runtime_create(const struct qp_env *env)
     struct qp_runtime *runtime = env->allocate(env->context, sizeof *runtime);
     if (!runtime)
         return NULL;
-    memset(runtime, 0, offsetof(struct qp_runtime, timers.slots));
+    memset(&runtime->ready, 0, offsetof(struct qp_runtime, timers.slots) - offsetof(struct qp_runtime, ready));
     runtime->message[0] = '\0';
     runtime->report[0] = '\0';
     runtime->report_length = 0;

@@ -73,12 +73,10 @@ static size_t page_size(void)
     return (size_t)sysconf(_SC_PAGESIZE);
 }
 
-static unsigned rank_of(size_t size)
+static inline unsigned rank_of(size_t size)
 {
-    unsigned rank = 0;
-    while (rank < CLASSES && (QP_STACK_LEAST << rank) < size)
-        rank++;
-    return rank;
+    size_t units = (size - 1) / QP_STACK_LEAST;
+    return units ? 64 - (unsigned)__builtin_clzll(units) : 0;
 }
 
 /* Guards a page, one way or the other. */

@@ -36,9 +36,12 @@ uint32_t qp_step_choose(struct qp_runtime *runtime, uint32_t count);
 /* Takes the task that is to be polled next. Only while one is ready. */
 static inline struct qp_task *qp_step_next(struct qp_runtime *runtime)
 {
-    uint32_t count = qp_ready_count(&runtime->ready), index = 0;
-    if (count > 1 && QP_UNLIKELY(qp_runtime_wants(runtime, QP_CHOICE_TASK)))
-        index = qp_step_choose(runtime, count);
+    uint32_t count = qp_ready_count(&runtime->ready), index;
+    if (count == 1 || QP_LIKELY(!qp_runtime_wants(runtime, QP_CHOICE_TASK))) {
+        runtime->steps++;
+        return qp_ready_take_first(&runtime->ready);
+    }
+    index = qp_step_choose(runtime, count);
     runtime->steps++;
     return qp_ready_take(&runtime->ready, index);
 }

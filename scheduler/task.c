@@ -107,7 +107,7 @@ QP_APART static bool ready_grow(struct qp_runtime *runtime)
     if (!grown.ring)
         return false;
     while (qp_ready_count(ready))
-        qp_ready_push(&grown, qp_ready_take(ready, 0));
+        qp_ready_push(&grown, qp_ready_take_first(ready));
     if (ready->ring)
         qp_release(runtime, ready->ring, ready->size * sizeof(struct qp_task *));
     *ready = grown;

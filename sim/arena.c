@@ -1,6 +1,5 @@
 /* The arena: see arena.h for the state. */
 #include "sim/arena.h"
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,7 +22,8 @@ struct qp_arena_chunk {
 };
 
 /* A block's size class, and the size of blocks of that class. Of at most LARGE bytes. */
-struct class {
+struct class
+{
     size_t index, size;
 };
 
@@ -41,27 +41,28 @@ static struct class class_of(size_t size)
     return (struct class){QP_ARENA_SMALL + (power - 10) * 4 + (quarters - 4), (quarters + 1) << shift};
 }
 
-static bool add_chunk(struct qp_arena *arena)
+/* The first block of a new chunk. NULL: no memory. */
+__attribute__((noinline)) static void *begin_chunk(struct qp_arena *arena, size_t size)
 {
     struct qp_arena_chunk *chunk = malloc(sizeof *chunk);
     if (!chunk)
-        return false;
+        return NULL;
     chunk->next = arena->chunks;
     arena->chunks = chunk;
-    arena->next = chunk->bytes;
+    arena->next = chunk->bytes + size;
     arena->end = chunk->bytes + CHUNK;
-    return true;
+    return chunk->bytes;
 }
 
-static void *take(struct qp_arena *arena, struct class class)
+static inline void *take(struct qp_arena *arena, struct class class)
 {
     void *memory = arena->free[class.index];
     if (memory) {
         memcpy(&arena->free[class.index], memory, sizeof(void *));
         return memory;
     }
-    if ((size_t)(arena->end - arena->next) < class.size && !add_chunk(arena))
-        return NULL;
+    if ((size_t)(arena->end - arena->next) < class.size)
+        return begin_chunk(arena, class.size);
     memory = arena->next;
     arena->next += class.size;
     return memory;
@@ -72,12 +73,13 @@ void *qp_arena_allocate(struct qp_arena *arena, size_t size)
     void *memory;
     if (++arena->allocations == arena->failing)
         return NULL;
+    arena->live += size;
     if (EACH_BY_ITSELF || size > LARGE)
         memory = malloc(size ? size : 1);
     else
         memory = take(arena, class_of(size));
-    if (memory)
-        arena->live += size;
+    if (!memory)
+        arena->live -= size;
     return memory;
 }
 

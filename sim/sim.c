@@ -38,26 +38,20 @@ void qp_sim_refuse(const char *format, ...)
 
 /* ---- choices ---- */
 
-static bool grow(struct qp_sim *sim)
+/* Makes room for one more. Where there is no memory for it, it is not written down. */
+QP_COLD static void grow(struct qp_sim *sim)
 {
     size_t room = sim->room ? sim->room * 2 : 256;
     uint32_t *choices = realloc(sim->lent ? NULL : sim->choices, room * sizeof *choices);
     if (!choices) {
         sim->truncated = true;
-        return false;
+        return;
     }
     if (sim->lent)
         memcpy(choices, sim->choices, sim->count * sizeof *choices);
     sim->lent = false;
     sim->choices = choices;
     sim->room = room;
-    return true;
-}
-
-static void record(struct qp_sim *sim, uint32_t chosen)
-{
-    if (sim->count < sim->room || grow(sim))
-        sim->choices[sim->count++] = chosen;
 }
 
 /* A wait that is begun again is a disturbance that nobody may notice. */
@@ -69,16 +63,25 @@ static void note_injected(struct qp_sim *sim, const struct qp_choice *choice)
         sim->injected |= 1u << choice->kind;
 }
 
+QP_COLD static uint32_t tell_chosen(const struct qp_choice *choice, uint32_t chosen)
+{
+    QP_EMIT(CHOICE, .fields = {choice->kind, choice->count, chosen});
+    return chosen;
+}
+
 static uint32_t choose(void *context, const struct qp_choice *choice)
 {
     struct qp_sim *sim = context;
     struct qp_strategy *strategy = sim->config->strategy;
-    uint32_t chosen = strategy->ops->choose(strategy, choice);
-    record(sim, chosen);
-    if (chosen)
+    uint32_t chosen;
+    if (QP_UNLIKELY(sim->count == sim->room))
+        grow(sim);
+    chosen = strategy->ops->choose(strategy, choice);
+    if (QP_LIKELY(sim->count < sim->room))
+        sim->choices[sim->count++] = chosen;
+    if (choice->kind != QP_CHOICE_TASK && chosen)
         note_injected(sim, choice);
-    QP_EMIT(CHOICE, .fields = {choice->kind, choice->count, chosen});
-    return chosen;
+    return QP_TRACING ? tell_chosen(choice, chosen) : chosen;
 }
 
 static uint32_t draw(struct qp_sim *sim, enum qp_choice_kind kind, uint32_t count)
@@ -105,12 +108,16 @@ static uint64_t draw_random(void *context, uint64_t count)
 
 static void *allocate(void *context, size_t size)
 {
-    struct qp_sim *sim = context;
-    if (sim->config->faults >> QP_CHOICE_ALLOC & 1 && qp_thread.runtime && draw(sim, QP_CHOICE_ALLOC, 2)) {
+    return qp_arena_allocate(&((struct qp_sim *)context)->arena, size);
+}
+
+static void *allocate_or_fail(void *context, size_t size)
+{
+    if (qp_thread.runtime && draw(context, QP_CHOICE_ALLOC, 2)) {
         QP_EMIT(FAULT, .fields = {QP_CHOICE_ALLOC});
         return NULL;
     }
-    return qp_arena_allocate(&((struct qp_sim *)context)->arena, size);
+    return allocate(context, size);
 }
 
 static void release(void *context, void *memory, size_t size)
@@ -268,6 +275,43 @@ static void woken_again(void *context, uint64_t task)
     config->woken_again(config->touch_context, task);
 }
 
+/* What is the same in every execution. */
+static struct qp_env environment(struct qp_sim *sim)
+{
+    struct qp_env env = {
+        .context = sim,
+        .release = release,
+        .now = now,
+        .choose = choose,
+        .turn = turn,
+        .turn_every = UINT32_MAX,
+        .park = park,
+        .submit = submit,
+        .withdraw = withdraw,
+        .finish = finish_all,
+        .random = draw_random,
+    };
+    return env;
+}
+
+/* And what is not. */
+static void set_environment(struct qp_sim *sim, const struct qp_sim_config *config)
+{
+    struct qp_env *env = &sim->env;
+    if (env->context != sim)
+        *env = environment(sim);
+    env->allocate = config->faults >> QP_CHOICE_ALLOC & 1 ? allocate_or_fail : allocate;
+    env->choices = 1u << QP_CHOICE_TASK | 1u << QP_CHOICE_TIMER_FIRST | 1u << QP_CHOICE_TIMER |
+                   1u << QP_CHOICE_BLOCKING | config->faults;
+    env->pass = config->aborts_only ? NULL : pass;
+    env->event = config->event;
+    env->event_context = config->event_context;
+    env->batch = config->batch;
+    env->touch = config->touch ? touch : NULL;
+    env->woken_again = config->woken_again ? woken_again : NULL;
+    env->most_steps = config->most_steps ? config->most_steps : QP_SIM_MOST_STEPS;
+}
+
 void qp_sim_init(struct qp_sim *sim)
 {
     memset(sim, 0, sizeof *sim);
@@ -288,35 +332,6 @@ void qp_sim_end(struct qp_sim *sim)
     memset(sim, 0, sizeof *sim);
 }
 
-static struct qp_env environment(struct qp_sim *sim)
-{
-    const struct qp_sim_config *config = sim->config;
-    struct qp_env env = {
-        .context = sim,
-        .allocate = allocate,
-        .release = release,
-        .now = now,
-        .choose = choose,
-        .choices = 1u << QP_CHOICE_TASK | 1u << QP_CHOICE_TIMER_FIRST | 1u << QP_CHOICE_TIMER |
-                   1u << QP_CHOICE_BLOCKING | config->faults,
-        .turn = turn,
-        .turn_every = UINT32_MAX,
-        .park = park,
-        .pass = config->aborts_only ? NULL : pass,
-        .submit = submit,
-        .withdraw = withdraw,
-        .finish = finish_all,
-        .random = draw_random,
-        .event = config->event,
-        .event_context = config->event_context,
-        .batch = config->batch,
-        .touch = config->touch ? touch : NULL,
-        .woken_again = config->woken_again ? woken_again : NULL,
-        .most_steps = config->most_steps ? config->most_steps : QP_SIM_MOST_STEPS,
-    };
-    return env;
-}
-
 static void begin(struct qp_sim *sim, const struct qp_sim_config *config)
 {
     sim->config = config;
@@ -327,17 +342,16 @@ static void begin(struct qp_sim *sim, const struct qp_sim_config *config)
     sim->truncated = false;
     sim->queued = sim->queued_last = sim->started = NULL;
     sim->arena.failing = config->failing_allocation;
+    set_environment(sim, config);
     config->strategy->ops->begin(config->strategy, config->seed);
 }
 
 void qp_sim_run(struct qp_sim *sim, const struct qp_sim_config *config, qp_async_fn function, void *arg,
                 struct qp_sim_result *result)
 {
-    struct qp_env env;
     struct qp_runtime *runtime;
     begin(sim, config);
-    env = environment(sim);
-    runtime = qp_runtime_create(&env);
+    runtime = qp_runtime_create(&sim->env);
     result->report[0] = '\0';
     running++;
     result->outcome = runtime ? qp_runtime_run(runtime, function, arg) : QP_NOMEM;
