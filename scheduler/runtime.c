@@ -159,12 +159,23 @@ static void close_down_entered(struct qp_runtime *runtime)
     qp_runtime_enter(before);
 }
 
+/*
+ * Most of a new runtime is zero. The compiler is not told how much that is: of a size that it knows it makes an
+ * instruction that takes longer to begin than the library's memset takes for all of it.
+ */
+static void clear(struct qp_runtime *runtime)
+{
+    size_t size = offsetof(struct qp_runtime, timers.slots) - offsetof(struct qp_runtime, ready);
+    __asm__("" : "+r"(size));
+    memset(&runtime->ready, 0, size);
+}
+
 struct qp_runtime *qp_runtime_create(const struct qp_env *env)
 {
     struct qp_runtime *runtime = env->allocate(env->context, sizeof *runtime);
     if (!runtime)
         return NULL;
-    memset(&runtime->ready, 0, offsetof(struct qp_runtime, timers.slots) - offsetof(struct qp_runtime, ready));
+    clear(runtime);
     runtime->message[0] = '\0';
     runtime->report[0] = '\0';
     runtime->report_length = 0;
