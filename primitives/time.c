@@ -28,10 +28,12 @@ int64_t qp_now(void)
     return runtime->env.now(runtime->env.context);
 }
 
-/* Tells, at the first poll, how long it may take, and what task it is about. */
+/* Tells, at the first poll, how long it may take, and what task it is about; unless it is a task of its own. */
 QP_COLD static void tell_asked(const struct qp_future *future, int64_t duration_ns, uint64_t target)
 {
-    QP_EMIT(FUTURE_ASKED, .future = future->id, .op = future->ops->name, .fields = {(uint64_t)duration_ns, 0, target});
+    if (future->id)
+        QP_EMIT(FUTURE_ASKED, .future = future->id, .op = future->ops->name,
+                .fields = {(uint64_t)duration_ns, 0, target});
 }
 
 static inline void asked(const struct qp_future *future, int64_t duration_ns, uint64_t target)

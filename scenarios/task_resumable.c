@@ -123,3 +123,25 @@ QP_SCENARIO(task_resumable_in_place,
     QP_ASSERT_EQ(half.left, 1);
     QP_ASSERT_TIME(qp_now(), qp_milliseconds(30 + 25));
 }
+
+/* ---- futures of the library as tasks ---- */
+
+static enum qp_status run_as_task(const struct qp_future *future, size_t size)
+{
+    struct qp_handle handle = qp_spawn_future(future, size, NULL);
+    QP_ASSERT(handle.task);
+    return qp_await(qp_join(&handle, NULL));
+}
+
+QP_SCENARIO(task_of_a_future, "a wait for time can be a task by itself: it has a task's end, and breaks no rule")
+{
+    struct qp_sleep_future sleep, slow;
+    struct qp_timeout_future timeout;
+    qp_sleep_init(&sleep, qp_milliseconds(3));
+    QP_ASSERT_EQ(run_as_task(&sleep.future, sizeof sleep), QP_OK);
+    QP_ASSERT_TIME(qp_now(), qp_milliseconds(3));
+    qp_sleep_init(&slow, QP_NEVER);
+    qp_timeout_init(&timeout, qp_milliseconds(2), &slow.future);
+    QP_ASSERT_EQ(run_as_task(&timeout.future, sizeof timeout), QP_OK);
+    QP_ASSERT_TIME(qp_now(), qp_milliseconds(3 + 2));
+}

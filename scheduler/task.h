@@ -106,9 +106,12 @@ static inline struct qp_task *qp_task_of(struct qp_coroutine *coroutine)
     return (struct qp_task *)((uintptr_t)coroutine - sizeof(struct qp_task_extra)) - 1;
 }
 
+/* Blocking work has an extra always, and asks on a thread that may not look at the flags. */
 static inline const struct qp_type *qp_task_result_type(const struct qp_task *task)
 {
-    return task->flags & QP_TASK_EXTRA ? qp_task_extra(task)->result_type : NULL;
+    const struct qp_task_extra *extra =
+        task->style == QP_STYLE_BLOCKING ? (const struct qp_task_extra *)(task + 1) : qp_task_extra(task);
+    return extra ? extra->result_type : NULL;
 }
 
 /* Where the result's bytes are. Only where there is a result type. */

@@ -11,6 +11,7 @@
 #include <quipu/future.h>
 #include <quipu/io.h>
 #include <quipu/lock.h>
+#include <quipu/loop.h>
 #include <quipu/main.h>
 #include <quipu/oneshot.h>
 #include <quipu/race.h>

@@ -168,8 +168,6 @@ enum qp_status qp_real_open(struct qp_real *self, const struct qp_real_options *
     if ((!self->options.stop_on_signals || qp_real_stop_on_signals(self)) &&
         (!self->options.list_on_signal || qp_real_list_on_signal(self)))
         return QP_OK;
-    qp_real_signals_close(self);
-    uv_close((uv_handle_t *)&self->wake, NULL);
     return QP_REFUSED;
 }
 
@@ -224,17 +222,17 @@ enum qp_status qp_real_run(qp_async_fn function, void *arg, const struct qp_real
 {
     struct qp_real self = {.joined = false};
     uv_loop_t loop;
-    enum qp_status status;
+    enum qp_status status, opened;
     if (size)
         report[0] = '\0';
     if (uv_loop_init(&loop) != 0)
         return QP_NOMEM;
     self.loop = &loop;
-    status = qp_real_open(&self, options);
-    if (status == QP_OK) {
+    status = opened = qp_real_open(&self, options);
+    if (opened == QP_OK)
         status = run(&self, function, arg, report, size);
+    if (opened != QP_NOMEM)
         qp_real_close(&self, NULL);
-    }
     uv_run(&loop, UV_RUN_DEFAULT); /* what was withdrawn, or closed, is told so */
     uv_loop_close(&loop);
     return status;

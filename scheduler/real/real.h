@@ -50,8 +50,8 @@ struct qp_real {
 };
 
 /*
- * Ready for a runtime, on self->loop; QP_NOMEM: the system gave not what is needed; QP_REFUSED: the signals are another
- * runtime's. Closed when the runtime is gone.
+ * Ready for a runtime, on self->loop; QP_NOMEM: the system gave not what is needed, and nothing is left; QP_REFUSED:
+ * the signals are another runtime's. Closed when the runtime is gone, and also where it was refused.
  */
 enum qp_status qp_real_open(struct qp_real *self, const struct qp_real_options *options);
 void qp_real_close(struct qp_real *self, uv_close_cb closed);
