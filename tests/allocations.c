@@ -22,7 +22,7 @@ void __libc_free(void *memory);
 
 static long live;                           /* atomic */
 static _Thread_local size_t since, failing; /* initial-exec: no allocation of their own */
-static _Thread_local bool all_fail;
+static _Thread_local bool all_fail, spared;
 
 bool allocations_are_counted(void)
 {
@@ -41,6 +41,13 @@ void allocations_fail(size_t nth, bool all)
     all_fail = all;
 }
 
+bool allocations_spare(bool spare)
+{
+    bool before = spared;
+    spared = spare;
+    return before;
+}
+
 size_t allocations_since(void)
 {
     return since;
@@ -48,8 +55,8 @@ size_t allocations_since(void)
 
 static bool fails(void)
 {
-    since++;
-    if (!failing || since < failing || (since > failing && !all_fail))
+    since += !spared;
+    if (spared || !failing || since < failing || (since > failing && !all_fail))
         return false;
     errno = ENOMEM;
     return true;
@@ -123,6 +130,11 @@ void allocations_fail(size_t nth, bool all)
 {
     (void)nth;
     (void)all;
+}
+
+bool allocations_spare(bool spare)
+{
+    return spare;
 }
 
 size_t allocations_since(void)

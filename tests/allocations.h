@@ -18,6 +18,9 @@ long allocations_live(void);
 /* On the calling thread: the nth allocation from now on fails, from 1, and with `all` each after it. 0: none does. */
 void allocations_fail(size_t nth, bool all);
 
+/* On the calling thread: those that follow are not among them, while this is on. Returns what it was. */
+bool allocations_spare(bool spare);
+
 /* How many there were on this thread since then. */
 size_t allocations_since(void);
 

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <quipu/main.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -51,11 +52,19 @@ static void close_both(void *arg)
     close(((int *)arg)[1]);
 }
 
-/* Two sockets, joined, that are closed with the function that runs. */
+static void close_kept(void *arg)
+{
+    close_both(arg);
+    free(arg);
+}
+
+/* Two sockets, joined, that are closed with the function that runs, whose own variables are gone by then. */
 static void make_pair(int ends[2])
 {
-    QP_ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
-    QP_ASSERT_EQ(qp_defer(close_both, ends), QP_OK);
+    int *kept = malloc(2 * sizeof *kept);
+    QP_ASSERT(kept && socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
+    memcpy(kept, ends, 2 * sizeof *kept);
+    QP_ASSERT_EQ(qp_defer(close_kept, kept), QP_OK);
 }
 
 /* ---- descriptors ---- */

@@ -95,7 +95,7 @@ static bool settle(struct qp_joined *self)
     int64_t deadline_ns;
     qp_timers_settle(runtime);
     deadline_ns = qp_timers_next(&runtime->timers);
-    if (!qp_remote_doze(runtime))
+    if (self->real.work.unplaced || !qp_remote_doze(runtime))
         return false;
     if (!qp_real_may_go_on(&self->real, deadline_ns)) {
         qp_remote_awake(runtime);

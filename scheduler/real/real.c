@@ -118,7 +118,7 @@ static bool wait_for_kernel(struct qp_real *self, int64_t deadline_ns)
 
 bool qp_real_may_go_on(const struct qp_real *self, int64_t deadline_ns)
 {
-    return deadline_ns != QP_NEVER || self->work.pending || self->files.open || self->waits ||
+    return deadline_ns != QP_NEVER || self->work.pending || self->work.unplaced || self->files.open || self->waits ||
            qp_remote_may_come(self->runtime);
 }
 
@@ -126,7 +126,7 @@ static bool park(void *context, struct qp_runtime *runtime, int64_t deadline_ns)
 {
     struct qp_real *self = context;
     bool may;
-    if (self->work.pending || !self->known)
+    if (self->work.pending || self->work.unplaced || !self->known)
         look(self);
     if (qp_ready_count(&runtime->ready) || !qp_remote_doze(runtime))
         return true;

@@ -25,6 +25,7 @@ struct work {
     struct piece *pieces;                 /* that the loop has and nobody withdrew */
     struct piece *first_over, *last_over; /* that were run, and are to be told of */
     size_t pending;                       /* callbacks that are still to come */
+    struct qp_work *unplaced;             /* for which there was no memory, or no thread */
 };
 
 struct files {

@@ -2,7 +2,8 @@
  * Blocking work, on libuv's threads.
  *
  * Invariants: a piece belongs to libuv from submit until its callback, also when it was withdrawn, and is then told of
- * and freed. That work has started is known, and told, when it cannot be withdrawn any more, or is over.
+ * and freed. Work without a piece is in the list of what could not be placed. That work has started is known, and told,
+ * when it cannot be withdrawn any more, or is over.
  */
 #include "scheduler/real/real.h"
 #include <errno.h>
@@ -69,6 +70,18 @@ static void piece_is_over(uv_work_t *request, int status)
     self->last_over = piece;
 }
 
+/* Here and now, for want of anything better. */
+static void run_unplaced(struct qp_real *self)
+{
+    struct qp_work *work;
+    while ((work = self->work.unplaced) != NULL) {
+        self->work.unplaced = work->next;
+        qp_work_started(self->runtime, work);
+        work->run(work);
+        qp_work_finished(self->runtime, work);
+    }
+}
+
 void qp_real_deliver_work(struct qp_real *self)
 {
     struct piece *piece;
@@ -79,26 +92,49 @@ void qp_real_deliver_work(struct qp_real *self)
         free(piece);
         qp_work_finished(self->runtime, work);
     }
+    run_unplaced(self);
 }
 
-/* Without memory, or a thread to run it on, it is run here and now. */
+/* False: there is no memory, or no thread to run it on. */
+static bool place(struct qp_real *self, struct qp_work *work)
+{
+    struct piece *piece = malloc(sizeof *piece);
+    if (!piece)
+        return false;
+    *piece = (struct piece){.real = self, .work = work, .next = self->work.pieces};
+    piece->request.data = piece;
+    if (uv_queue_work(self->loop, &piece->request, run_piece, piece_is_over) != 0) {
+        free(piece);
+        return false;
+    }
+    self->work.pieces = piece;
+    self->work.pending++;
+    return true;
+}
+
+/* What cannot be placed is run by the runtime's own thread, but not before whoever spawns it goes on. */
 void qp_real_submit(void *context, struct qp_runtime *runtime, struct qp_work *work)
 {
     struct qp_real *self = context;
-    struct piece *piece = malloc(sizeof *piece);
-    if (piece) {
-        *piece = (struct piece){.real = self, .work = work, .next = self->work.pieces};
-        piece->request.data = piece;
-        if (uv_queue_work(self->loop, &piece->request, run_piece, piece_is_over) == 0) {
-            self->work.pieces = piece;
-            self->work.pending++;
-            return;
-        }
-        free(piece);
-    }
-    qp_work_started(runtime, work);
-    work->run(work);
-    qp_work_finished(runtime, work);
+    struct qp_work **last = &self->work.unplaced;
+    (void)runtime;
+    if (place(self, work))
+        return;
+    while (*last)
+        last = &(*last)->next;
+    work->next = NULL;
+    *last = work;
+}
+
+static bool take_unplaced(struct work *self, const struct qp_work *work)
+{
+    struct qp_work **link = &self->unplaced;
+    while (*link && *link != work)
+        link = &(*link)->next;
+    if (!*link)
+        return false;
+    *link = work->next;
+    return true;
 }
 
 static struct piece *find(const struct work *self, const struct qp_work *work)
@@ -119,7 +155,7 @@ bool qp_real_withdraw(void *context, struct qp_runtime *runtime, struct qp_work 
     struct piece *piece = find(&self->work, work);
     (void)runtime;
     if (!piece)
-        return false;
+        return take_unplaced(&self->work, work);
     if (piece->over || uv_cancel((uv_req_t *)&piece->request) != 0) {
         tell_that_it_started(piece);
         return false;
