@@ -4,14 +4,12 @@
  * allocations do not fail: it stops the process when it has no memory for its table of descriptors.
  */
 #include "allocations.h"
-#include <dirent.h>
-#include <errno.h>
+#include "require.h"
 #include <fcntl.h>
 #include <quipu/loop.h>
 #include <quipu/quipu.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -23,14 +21,6 @@ struct ends {
     int pair[2]; /* made before anything fails */
     int blocked;
 };
-
-#define REQUIRE(condition)                                                          \
-    do {                                                                            \
-        if (!(condition)) {                                                         \
-            fprintf(stderr, "%s:%d: failed: %s\n", __FILE__, __LINE__, #condition); \
-            exit(1);                                                                \
-        }                                                                           \
-    } while (0)
 
 static int open_descriptors(void)
 {

@@ -7,6 +7,7 @@
  */
 #include "allocations.h"
 #include "kv_clients.h"
+#include "require.h"
 #include "server.h"
 #include "sockets.h"
 #include "traces/checker.h"
@@ -32,14 +33,6 @@ struct load {
     bool written;
     int served, most_open, cut_off;
 };
-
-#define REQUIRE(condition)                                                          \
-    do {                                                                            \
-        if (!(condition)) {                                                         \
-            fprintf(stderr, "%s:%d: failed: %s\n", __FILE__, __LINE__, #condition); \
-            exit(1);                                                                \
-        }                                                                           \
-    } while (0)
 
 static int open_descriptors(void)
 {

@@ -45,7 +45,8 @@ struct qp_real_options {
 /*
  * Runs function(arg) as main until it has ended, and then ends what is left: waits for blocking work that has started.
  * Returns how the run ended, and why in `report` (`size` bytes, may be NULL when that is 0). `options` may be NULL.
- * QP_NOMEM: there was no memory, or the system gave no loop.
+ * QP_NOMEM: there was no memory, or the system gave no loop. (libuv itself stops the process where it has no memory for
+ * its table of descriptors.) Blocking work for which there is no memory or thread is run by the runtime's own.
  */
 enum qp_status qp_real_run(qp_async_fn function, void *arg, const struct qp_real_options *options, char *report,
                            size_t size);
