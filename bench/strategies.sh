@@ -12,7 +12,7 @@ strategies='random pct pos surw portfolio'
 for strategy in $strategies; do
     seed=0
     while [ "$seed" -lt 20 ]; do
-        "$broken" explore --all --strategy "$strategy" --seed $((seed * 1000003)) --runs "$runs" --out "$traces" 2>/dev/null |
+        "$broken" explore --all --strategy "$strategy" --seed $((seed * 1000003)) --runs "$runs" --most 1 --out "$traces" 2>/dev/null |
             awk -v strategy="$strategy" '/ executions  / { print strategy, $1, $2, $4 }' || true
         seed=$((seed + 1))
     done

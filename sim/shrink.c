@@ -4,8 +4,9 @@
 #include <string.h>
 
 enum {
-    FEW = 2,         /* all lists of so few of them are tried */
-    FEW_MOST = 4000, /* as long as this many executions do for it */
+    FEW = 2,            /* all lists of so few of them are tried */
+    FEW_MOST = 4000,    /* as long as this many executions do for it, */
+    FEW_STEPS = 400000, /* of so many steps together */
 };
 
 static uint64_t count_odd(const uint32_t *choices, size_t count)
@@ -216,11 +217,17 @@ static bool lists_of_few(struct qp_shrink *self, uint32_t list[QP_SHRINK_PLACES]
     return any;
 }
 
+static uint64_t few_executions(const struct qp_shrink *self)
+{
+    uint64_t each = self->result->steps + 1;
+    return FEW_STEPS / each < FEW_MOST ? FEW_STEPS / each : FEW_MOST;
+}
+
 /* A small failure is looked for from nothing, too: the one that was found need not lead to it. */
 static bool from_nothing(struct qp_shrink *self)
 {
     uint32_t list[QP_SHRINK_PLACES];
-    uint64_t most = self->executions + FEW_MOST;
+    uint64_t most = self->executions + few_executions(self);
     bool any = false;
     for (unsigned few = 1; few <= FEW && few <= self->odd + 1; few++) {
         memset(list, 0, sizeof list);

@@ -52,6 +52,18 @@ tail -n 1 "$work/shrink.txt"
 "$broken" explore --all --strategy nonsense 2>/dev/null && exit 1
 "$broken" explore nobody 2>/dev/null && exit 1
 
+# The tall ladders are found by the portfolio within 1000 executions on the mean of 20 seeds.
+for name in reorder_100 twostage_100; do
+    sum=0
+    for seed in 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19; do
+        executions=$("$broken" explore "$name" --seed $((seed * 1000003)) --no-check --most 1 --jobs 1 --out "$work/ladder" |
+            sed -n 's/^'"$name"' *\([0-9]*\) executions  FAILED.*/\1/p')
+        sum=$((sum + ${executions:-100000}))
+    done
+    [ "$sum" -le 20000 ] || { echo "$name takes $((sum / 20)) executions on the mean"; exit 1; }
+    echo "$name: $((sum / 20)) executions on the mean of 20 seeds"
+done
+
 # What crashes is a finding, and not the end.
 status=0
 "$crashing" explore --all --jobs 2 >"$work/crash.txt" 2>/dev/null || status=$?

@@ -330,11 +330,12 @@ const struct command explore_command = {
     "explore",
     "NAME...|--all [--strategy S] [--seed N] [--runs N] [--time SECONDS] [--exhaustive] [--cancel MODE] "
     "[--faults LIST] "
-    "[--param NAME=VALUE] [--jobs N] [--shard I/N] [--ambient MODE] [--out DIR] [--view] [--json FILE] [--junit FILE] "
+    "[--param NAME=VALUE] [--jobs N] [--shard I/N] [--ambient MODE] [--out DIR] [--view] [--most N] [--json FILE] "
+    "[--junit FILE] "
     "[--no-check] [--quiet]",
     " --all --strategy:random|pct|pos|surw|portfolio|exhaustive --depth --seed --runs --time --exhaustive "
     "--cancel:none|each|pairs|random --faults:spurious|yield|clock|late|delay|retry|panic|alloc|spurious,yield --param "
-    "--jobs --shard --ambient:catch|virtual|allow --out --view --json= "
+    "--jobs --shard --ambient:catch|virtual|allow --out --view --most --json= "
     "--junit "
     "--no-check --quiet ",
     "Looks for an execution that fails. What it finds is made as small as it can be, and told: which contract or "
@@ -370,6 +371,7 @@ const struct command explore_command = {
     "                    what to use instead; virtual, it is served from the simulation; allow, it is real\n"
     "  --out DIR         where the trace of a failure goes, as DIR/NAME.jsonl\n"
     "  --view            writes a page of it too, as DIR/NAME.html: see view\n"
+    "  --most N          how many executions the minimising of a failure may take; 20000, and 400 of one that crashes\n"
     "  --json FILE       what was found, for machines\n"
     "  --junit FILE      the same as JUnit XML\n"
     "  --no-check        does not hold what happens against the contracts of the surface; runs faster\n"

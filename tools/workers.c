@@ -62,6 +62,8 @@ static void tell_of(struct job *job, const uint32_t *choices, size_t count, stru
     struct found *found = job->found;
     char path[PATH_SIZE] = "";
     size_t size = 0;
+    uint64_t usual = most_shrinking(found->crashed);
+    uint64_t given = job->workers->arguments->most ? job->workers->arguments->most : usual;
     struct failure failure = {.program = job->workers->arguments->program,
                               .run = &job->run,
                               .sim = &explorer->sim,
@@ -71,7 +73,7 @@ static void tell_of(struct job *job, const uint32_t *choices, size_t count, stru
                               .seed = job->workers->options.seed,
                               .choices = choices,
                               .choice_count = count,
-                              .most = most_shrinking(found->crashed),
+                              .most = usual < given ? usual : given,
                               .progress = &job->window->progress[3],
                               .view = job->workers->arguments->view,
                               .key = found->key};
