@@ -36,12 +36,6 @@ QP_COLD static void tell_asked(const struct qp_future *future, int64_t duration_
                 .fields = {(uint64_t)duration_ns, 0, target});
 }
 
-static inline void asked(const struct qp_future *future, int64_t duration_ns, uint64_t target)
-{
-    if (QP_TRACING)
-        tell_asked(future, duration_ns, target);
-}
-
 /* A deadline of the future that is polled: started by its first poll, looked at by each. */
 static enum qp_status deadline_poll(const struct qp_future *future, struct qp_timer *timer, int64_t duration_ns,
                                     struct qp_waker *waker)
@@ -49,8 +43,8 @@ static enum qp_status deadline_poll(const struct qp_future *future, struct qp_ti
     if (QP_UNLIKELY(!qp_thread.runtime))
         qp_misuse("%s polled outside a runtime: there is no clock", future->ops->name);
     if (future->state == QP_FUTURE_NEW) {
-        if (future->ops == &qp_sleep_ops)
-            asked(future, duration_ns, 0);
+        if (QP_TRACING && future->ops == &qp_sleep_ops)
+            tell_asked(future, duration_ns, 0);
         if (duration_ns <= 0)
             return QP_OK;
         return qp_timer_start(timer, duration_ns, waker) ? QP_PENDING : QP_NOMEM;
@@ -76,15 +70,22 @@ const struct qp_future_ops qp_sleep_ops = {qp_op_sleep, sleep_poll, sleep_drop, 
 
 /* ---- timeout ---- */
 
+/* Polls what a timeout is around, and tells, before the first time, how long that may take. */
+QP_COLD static enum qp_status told_poll(const struct qp_future *timeout, int64_t duration_ns, uint64_t target,
+                                        struct qp_future *inner, struct qp_waker *waker)
+{
+    if (timeout->state == QP_FUTURE_NEW)
+        tell_asked(timeout, duration_ns, target);
+    return qp_poll(inner, waker);
+}
+
 static enum qp_status timeout_poll(struct qp_future *future, struct qp_waker *waker)
 {
     struct qp_timeout_future *self = (struct qp_timeout_future *)future;
     enum qp_status status;
     if (QP_UNLIKELY(!self->inner))
         return QP_INVALID;
-    if (future->state == QP_FUTURE_NEW)
-        asked(future, self->duration_ns, 0);
-    status = qp_poll(self->inner, waker);
+    status = QP_TRACING ? told_poll(future, self->duration_ns, 0, self->inner, waker) : qp_poll(self->inner, waker);
     if (status != QP_PENDING) {
         qp_timer_disarm(&self->timer);
         return status;
@@ -116,9 +117,8 @@ static enum qp_status timeout_join_poll(struct qp_future *future, struct qp_wake
 {
     struct qp_timeout_join_future *self = (struct qp_timeout_join_future *)future;
     enum qp_status status;
-    if (future->state == QP_FUTURE_NEW)
-        asked(future, self->duration_ns, self->join.task->id);
-    status = qp_poll(&self->join.future, waker);
+    status = QP_TRACING ? told_poll(future, self->duration_ns, self->join.task->id, &self->join.future, waker)
+                        : qp_poll(&self->join.future, waker);
     if (status != QP_PENDING) {
         qp_timer_disarm(&self->timer);
         return status;
