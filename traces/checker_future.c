@@ -242,8 +242,9 @@ static inline struct future *create(struct qp_checker *c, const struct qp_event 
     if (!new_number(c, &c->future_table, e->future, e) || !(f = stock_take(c, &c->futures)))
         return NULL;
     op = op_of(c, e->op);
-    memset(&f->op, 0, offsetof(struct future, value) - offsetof(struct future, op)); /* in two, for which it takes */
-    memset(&f->value, 0, offsetof(struct future, more) - offsetof(struct future, value)); /* no loop */
+    /* In two: of one that long the compiler makes a loop. */
+    memset(&f->op, 0, offsetof(struct future, value) - offsetof(struct future, op));
+    memset(&f->value, 0, offsetof(struct future, more) - offsetof(struct future, value));
     f->id = e->future;
     f->name = e->op;
     f->of = e->object;

@@ -122,8 +122,9 @@ void on_task_spawned(struct qp_checker *c, const struct qp_event *e)
     struct task *task;
     if (!new_number(c, &c->task_table, e->fields[0], e) || !(task = stock_take(c, &c->tasks)))
         return;
-    memset(task, 0, offsetof(struct task, prev_aborted)); /* in two, for which it takes */
-    memset(&task->prev_aborted, 0, offsetof(struct task, since) - offsetof(struct task, prev_aborted)); /* no loop */
+    /* In two: of one that long the compiler makes a loop. */
+    memset(task, 0, offsetof(struct task, prev_aborted));
+    memset(&task->prev_aborted, 0, offsetof(struct task, since) - offsetof(struct task, prev_aborted));
     task->id = e->fields[0];
     task->style = e->fields[1];
     task->handle = true;
@@ -246,34 +247,21 @@ void on_task_polled(struct qp_checker *c, const struct qp_event *e)
     step_begins(c, task);
 }
 
-SELDOM static void suspended_unusually(struct qp_checker *c, struct task *task, const struct qp_event *e)
+void on_task_suspended(struct qp_checker *c, const struct qp_event *e)
 {
-    if (!task || task->id != e->task || c->depth) {
+    struct task *task = c->running;
+    if (UNLIKELY(!task || task->id != e->task || c->depth)) {
         report(c, QP_RULE_TRACE_NEST_1, NULL, e, NULL, NULL);
         return;
     }
-    if (task->aborted)
-        report(c, QP_RULE_TASK_ABORT_5, NULL, e, &task->since, NULL);
     task->running = false;
     task->awaits = task->last_root;
     task->last_root = NULL;
     c->running = NULL;
-    if (!task->aborted)
+    if (UNLIKELY(task->aborted))
+        report(c, QP_RULE_TASK_ABORT_5, NULL, e, &task->since, NULL);
+    else
         keep(&task->since, e);
-}
-
-void on_task_suspended(struct qp_checker *c, const struct qp_event *e)
-{
-    struct task *task = c->running;
-    if (UNLIKELY(!task || task->id != e->task || c->depth || task->state != only(RUNNING))) {
-        suspended_unusually(c, task, e);
-        return;
-    }
-    task->state = 0;
-    task->awaits = task->last_root;
-    task->last_root = NULL;
-    c->running = NULL;
-    keep(&task->since, e);
 }
 
 static inline void wake(struct qp_checker *c, struct task *task)
