@@ -19,10 +19,8 @@ Comments of HTML, which no reader sees, stand before a block and say what else i
     <!-- setup ... -->          commands that are executed first
     <!-- exit: 0 1 -->          the exit status of each command of the next block, instead of 0
     <!-- jobs ... -->           the jobs of the next block, in the order in which they run: `NAME: VARIABLE=VALUE...`
+    <!-- of: TRACE -->          the picture that follows is of that trace; --pictures takes it, with a browser
     <!-- elsewhere: ... -->     the next block is not executed here, and where it is
-
-A picture `pictures/...-NAME.png` is of the trace of NAME that is in quipu-out at that place; --pictures takes it, with a
-browser.
 
 Searches are cut short where nothing is compared: `--runs` is a few, and `--time` is one second.
 """
@@ -45,7 +43,7 @@ from browser import Browser
 OTHER_TESTS = {"docs/testing.md": "check_testing.sh"}
 FLAGS = "-std=c11 -g -Wall -Wextra -Wstrict-prototypes -Werror -Iinclude"
 LIBRARIES = "build/libquipu.a -lxxhash -lcjson -luv"
-PICTURE = re.compile(r"!\[[^]]+\]\((pictures/[a-z]+-(\w+)\.png)\)")
+PICTURE = re.compile(r"!\[[^]]+\]\(([^)]+)\)")
 TIMES = re.compile(r"\b\d+\.\d+ m?s\b(?! virtual)|\b\d+\.\d+ µs\b")
 LONGEST_S = 120
 
@@ -79,9 +77,9 @@ def read_blocks(page, text):
                 comment = None
             else:
                 comment[1] += line + "\n"
-        elif match := PICTURE.fullmatch(line):
+        elif "of" in notes and (match := PICTURE.fullmatch(line)):
             blocks.append(Block(page, number, "picture"))
-            blocks[-1].text, blocks[-1].notes = match[1], {"of": match[2]}
+            blocks[-1].text, blocks[-1].notes, notes = match[1], notes, {}
         elif line.startswith("```"):
             block = Block(page, number + 1, line[3:].strip())
             block.notes, notes = notes, {}
@@ -269,8 +267,7 @@ def do_yaml(folder, block):
 
 
 def do_picture(folder, block):
-    trace = f"quipu-out/{block.notes['of']}.jsonl"
-    folder.demand(f"quipu view {trace} -o picture.html")
+    folder.demand(f"quipu view {block.notes['of']} -o picture.html")
     if folder.pictures:
         with Browser(1100, 640) as browser:
             browser.open(folder.at / "picture.html")
