@@ -61,6 +61,14 @@ class Browser:
             pass_fds=(reads, writes), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         os.close(reads)
         os.close(writes)
+        try:
+            self.attach()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def attach(self):
         self.session = None
         target = next(t for t in self.call('Target.getTargets')['targetInfos'] if t['type'] == 'page')
         self.session = self.call('Target.attachToTarget', targetId=target['targetId'], flatten=True)['sessionId']
@@ -71,7 +79,6 @@ class Browser:
                   mobile=phone)
         self.call('Emulation.setEmulatedMedia', features=[
             {'name': 'prefers-color-scheme', 'value': 'dark' if self.dark else 'light'}])
-        return self
 
     def __exit__(self, *_):
         try:

@@ -120,7 +120,8 @@ def check_page(programs):
 
 def check_view_at_once(programs):
     """--view of explore writes the page of the failure that it made small."""
-    told = quipu(programs.broken, 'explore', 'lost_wakeup', '--out', programs.path('at once'), '--view', status=1)
+    told = quipu(programs.broken, 'explore', 'lost_wakeup', '--out', programs.path('at once'), '--view', '--jobs', '1',
+                 status=1)
     page = programs.path('at once/lost_wakeup.html')
     expect(f'see: {page}' in told, f'explore --view does not say where the page is:\n{told}')
     quipu(programs.broken, 'view', programs.path('at once/lost_wakeup.jsonl'), '-o', programs.path('later.html'))
@@ -422,8 +423,8 @@ def check_export(programs):
 
 def take_pictures(programs, folder):
     os.makedirs(folder, exist_ok=True)
-    for name, size, settings in (('light', (1180, 760), {}), ('dark', (1180, 760), {'dark': True}),
-                                 ('phone', (390, 780), {'phone': True})):
+    for name, size, settings in (('in-light', (1180, 760), {}), ('in-dark', (1180, 760), {'dark': True}),
+                                 ('on-phone', (390, 780), {'phone': True})):
         with browser.Browser(*size, **settings) as opened:
             open_page(opened, programs.of_failure('two_locks'))
             opened.picture(os.path.join(folder, f'view-{name}.png'))

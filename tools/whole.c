@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static bool is_plain(const char *path)
 {
@@ -14,9 +15,9 @@ static bool is_plain(const char *path)
 bool whole_begin(struct whole_file *whole, const char *path)
 {
     bool plain = is_plain(path);
-    int length = snprintf(whole->temporary, sizeof whole->temporary, "%s.tmp", path);
+    int length = snprintf(whole->temporary, sizeof whole->temporary, "%s.%ld.tmp", path, (long)getpid());
     if (length < 0 || (size_t)length >= sizeof whole->temporary) {
-        complain("the path of the file is longer than %zu bytes", sizeof whole->temporary - sizeof ".tmp");
+        complain("the path of the file is longer than %zu bytes", sizeof whole->temporary - 32);
         return false;
     }
     if (!plain)

@@ -1,4 +1,4 @@
-/* Files that are written whole, or not at all. */
+/* Files that are written whole, or not at all. Of several processes that write the same one, the last one's stays. */
 #ifndef TOOLS_WHOLE_H
 #define TOOLS_WHOLE_H
 
