@@ -149,6 +149,9 @@ refuses merge "$work/first.txt"
 refuses explore --all --shard 0/3
 refuses explore --all --shard 4/3
 refuses explore --all --shard x
+refuses explore --all --exhaustive --strategy pct
+refuses explore --all --exhaustive --cancel pairs
+refuses explore --all --exhaustive --faults late
 SLURM_ARRAY_TASK_ID=7 SLURM_ARRAY_TASK_MIN=5 SLURM_ARRAY_TASK_COUNT=4 "$quipu" run --all --seeds 0..7 --quiet \
     >"$work/shard-run.txt" 2>&1
 grep -q "$(($("$quipu" list | wc -l) * 2)) runs, 0 failed" "$work/shard-run.txt" ||

@@ -224,15 +224,17 @@ static bool parse_faults(const char *text, uint32_t *faults)
 
 static bool is_searched_for(const struct exploration *self)
 {
-    if (!self->exhaustive || !self->options.faults)
+    bool each = self->options.cancel == QP_CANCEL_NONE || self->options.cancel == QP_CANCEL_EACH;
+    if (!self->exhaustive || (each && !self->options.faults && strcmp(self->options.strategy, "exhaustive") == 0))
         return true;
-    complain("an exhaustive search takes --cancel each, and no --faults");
+    complain("an exhaustive search takes --cancel each, and no other --cancel, no --faults and no other --strategy");
     return false;
 }
 
 bool explore_options(const struct arguments *arguments, struct qp_explore_options *options)
 {
-    const char *strategy = arguments->strategy ? arguments->strategy : "portfolio";
+    const char *usual = arguments->exhaustive ? "exhaustive" : "portfolio";
+    const char *strategy = arguments->strategy ? arguments->strategy : usual;
     if (strcmp(strategy, "exhaustive") != 0 && !qp_explore_strategy_is_known(strategy)) {
         complain("there is no strategy '%s': random, pct, pos, surw, portfolio, exhaustive", strategy);
         return false;
