@@ -1,8 +1,10 @@
 /*
  * Small programs whose classes of executions can be counted: what an exhaustive search has to explore, and no more.
  *
- * Each step touches one cell. Main waits by the clock, which moves when nobody can run: so it orders nobody. The
- * numbers are those of Abdulla et al., 2014: readers 2^n; lastzero (n + 3) 2^(n - 2); increments n!.
+ * In the programs of cells each step touches one. Main waits by the clock, which moves when nobody can run: so it
+ * orders nobody. The numbers are those of Abdulla et al., 2014: readers 2^n; lastzero (n + 3) 2^(n - 2); increments n!.
+ *
+ * The last two are of channels and locks, as others measure themselves by them: see bench/.
  */
 #include <quipu/quipu.h>
 
@@ -159,4 +161,67 @@ QP_SCENARIO(dpor_sleepers, "readers and writers whose races sleep: an algorithm 
     qp_spawn(read_z_then_x, NULL);
     qp_spawn(write_y_and_z, NULL);
     wait_for_all();
+}
+
+/* ---- two producers of two messages each, and a consumer, over a channel of capacity one ---- */
+
+static void produce_two(void *arg)
+{
+    struct qp_sender *sender = arg;
+    int i;
+    for (i = 0; i < 2; i++)
+        QP_ASSERT_EQ(qp_await(qp_send(sender, &i)), QP_OK);
+}
+
+static void consume_four(void *arg)
+{
+    struct qp_receiver *receiver = arg;
+    int value, count = 0;
+    while (qp_await(qp_recv(receiver, &value)) == QP_OK)
+        count++;
+    QP_ASSERT_EQ(count, 4);
+}
+
+QP_SCENARIO(dpor_channel, "two producers of two messages each and a consumer, over a channel of capacity one")
+{
+    struct qp_sender *senders[2];
+    struct qp_receiver *receiver;
+    struct qp_handle tasks[3];
+    int i;
+    QP_ASSERT_EQ(qp_channel_create(&qp_int, 1, &senders[0], &receiver), QP_OK);
+    senders[1] = qp_sender_clone(senders[0]);
+    QP_ASSERT(senders[1]);
+    for (i = 0; i < 2; i++) {
+        tasks[i] = qp_spawn(produce_two, senders[i]);
+        qp_sender_give(senders[i], &tasks[i]);
+    }
+    tasks[2] = qp_spawn(consume_four, receiver);
+    qp_receiver_give(receiver, &tasks[2]);
+    for (i = 0; i < 3; i++)
+        QP_ASSERT_EQ(qp_await(qp_join(&tasks[i], NULL)), QP_OK);
+}
+
+/* ---- three tasks that lock one mutex twice each ---- */
+
+static void lock_twice(void *arg)
+{
+    struct qp_guard guard;
+    int i;
+    for (i = 0; i < 2; i++) {
+        QP_ASSERT_EQ(qp_await(qp_lock((struct qp_mutex *)arg, &guard)), QP_OK);
+        ++*(int *)qp_guard_value(&guard);
+        qp_unlock(&guard);
+    }
+}
+
+QP_SCENARIO(dpor_mutex, "three tasks that lock one mutex twice each")
+{
+    struct qp_handle tasks[3];
+    int count = 0, i;
+    struct qp_mutex *mutex = qp_mutex_create("counter", &qp_int, &count);
+    QP_ASSERT(mutex);
+    for (i = 0; i < 3; i++)
+        tasks[i] = qp_spawn(lock_twice, mutex);
+    for (i = 0; i < 3; i++)
+        QP_ASSERT_EQ(qp_await(qp_join(&tasks[i], NULL)), QP_OK);
 }

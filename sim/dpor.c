@@ -40,7 +40,7 @@ struct sleeper {
 };
 
 struct qp_dpor_node {
-    bool is_draw, has_begun;
+    bool is_draw, has_begun, is_over;
     uint32_t count, first, value; /* of a draw; the first that was taken of it */
     uint64_t task;                /* of a step: its key */
     struct footprint footprint;
@@ -450,7 +450,6 @@ static void begin(struct qp_strategy *strategy, uint64_t seed)
     self->at = self->step = self->barrier = self->planned = 0;
     self->timing = false;
     self->early_draws = self->epoch = 0;
-    self->alive = 0;
     self->closing = false;
     self->blocked_at = 0;
     if (self->tasks)
@@ -501,6 +500,7 @@ static void step_begins(struct qp_dpor *self, uint64_t task)
     if (!node)
         return;
     node->has_begun = true;
+    node->is_over = false;
     which->ready = false;
     node->before = which->last;
     node->waker = which->waker;
@@ -513,7 +513,8 @@ static void step_begins(struct qp_dpor *self, uint64_t task)
 static bool is_running(struct qp_dpor *self, uint64_t task)
 {
     const struct qp_dpor_node *node = last_step(self);
-    return task_at(self, task)->blocking || (node && node->has_begun && node->task == key_of_task(self, task));
+    return task_at(self, task)->blocking ||
+           (node && node->has_begun && !node->is_over && node->task == key_of_task(self, task));
 }
 
 /* By a task, or by a timer: when that fires, is a draw of its own. */
@@ -535,10 +536,13 @@ static void task_event(struct qp_dpor *self, const struct qp_event *event)
     case QP_EVENT_TASK_SPAWNED:
         name_task(self, event->task, event->fields[0]);
         task_at(self, event->fields[0])->blocking = event->fields[1] == BLOCKING;
-        self->alive++;
         break;
     case QP_EVENT_TASK_POLLED:
         step_begins(self, event->task);
+        break;
+    case QP_EVENT_TASK_SUSPENDED:
+        if (is_running(self, event->task))
+            last_step(self)->is_over = true;
         break;
     case QP_EVENT_TASK_UNWINDING:
         if (!is_running(self, event->fields[1]))
@@ -549,13 +553,17 @@ static void task_event(struct qp_dpor *self, const struct qp_event *event)
     case QP_EVENT_TASK_PANICKED:
     case QP_EVENT_TASK_CANCELLED:
     case QP_EVENT_TASK_FAILED:
-        self->alive--;
+        task_at(self, event->task)->ready = false;
         add_access(self, key_of_task(self, event->task), true);
         break;
     case QP_EVENT_TASK_WOKEN:
         woken(self, event);
         break;
     case QP_EVENT_TASK_ABORTED:
+        if (event->task == event->fields[0] && !is_running(self, event->task))
+            step_begins(self, event->task); /* injected: its turn has come */
+        add_access(self, key_of_task(self, event->fields[0]), true);
+        break;
     case QP_EVENT_TASK_DETACHED:
     case QP_EVENT_TASK_JOINED:
     case QP_EVENT_TASK_ASKED:
@@ -583,7 +591,7 @@ static void closes(struct qp_dpor *self)
 {
     struct qp_dpor_node *node = last_step(self);
     self->closing = true;
-    if (!node || self->alive <= 1)
+    if (!node)
         return;
     node->footprint.all = true;
     for (size_t i = 0; i < self->task_room; i++)

@@ -24,9 +24,8 @@ struct qp_dpor {
     size_t depth, room, at;     /* at: how much of the path was followed */
     struct qp_dpor_task *tasks; /* by number */
     size_t task_room;
-    size_t step;    /* the node of the step under way + 1; 0: none */
-    size_t barrier; /* steps at nodes before this one come before all that follow */
-    uint64_t alive;
+    size_t step;       /* the node of the step under way + 1; 0: none */
+    size_t barrier;    /* steps at nodes before this one come before all that follow */
     uint64_t *objects; /* the key of each object, by number */
     size_t object_room;
     bool timing;          /* since the last step there was a draw of when something of the environment's happens */

@@ -1,5 +1,6 @@
 /* Exploring: see explore.h for the state. */
 #include "sim/explore.h"
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- strategies ---- */
@@ -260,38 +261,69 @@ bool qp_explorer_case(struct qp_explorer *self, uint64_t number, struct qp_explo
 
 /* ---- exhaustively ---- */
 
-/* Every schedule with this cancellation. False: there may be more, or one failed. */
-static bool every_schedule(struct qp_explorer *self, uint64_t at, uint64_t most, uint64_t *moments)
+/* For each task the most ways in which it could be cancelled in one execution. False: out of memory. */
+static bool note_ways(const struct qp_cancel_strategy *cancel, struct qp_task_values *most)
 {
-    do {
-        if (self->tally->executions == most || !execute_counted(self, self->tally->executions, at, 0))
+    for (uint64_t task = 0; task < cancel->of_tasks->room; task++) {
+        const uint64_t *ways = qp_task_value(cancel->of_tasks, task);
+        uint64_t *all = qp_task_value(most, task);
+        if (!ways || !all)
             return false;
-        if (self->cancel.moments > *moments)
-            *moments = self->cancel.moments;
-    } while (qp_dpor_next(self->dpor));
-    return !self->dpor->failed;
+        if (*ways > *all)
+            *all = *ways;
+    }
+    return true;
+}
+
+/* With the `at`-th way to cancel one task taken; 0: none, and `ways` are noted. False: that was not all. */
+static bool every_schedule(struct qp_explorer *self, uint64_t task, uint64_t at, uint64_t most,
+                           struct qp_task_values *ways)
+{
+    struct qp_dpor dpor;
+    bool complete = true;
+    qp_dpor_init(&dpor);
+    self->dpor = &dpor;
+    self->strategy = self->cancel.inner = &dpor.strategy;
+    self->cancel.task = task;
+    do {
+        if (self->tally->executions == most || !execute_counted(self, self->tally->executions, at, 0) ||
+            (!at && !note_ways(&self->cancel, ways)))
+            complete = false;
+    } while (complete && qp_dpor_next(&dpor));
+    complete = complete && !dpor.failed;
+    self->tally->redundant += dpor.redundant;
+    self->tally->blocked += dpor.blocked;
+    self->dpor = NULL;
+    qp_dpor_end(&dpor);
+    return complete;
+}
+
+/* An execution that is cancelled was not until then, and there is one that goes on without: so those have all ways. */
+static bool every_cancellation(struct qp_explorer *self, uint64_t most)
+{
+    struct qp_task_values made = {0}, ways = {0};
+    uint64_t task, at;
+    bool complete;
+    self->cancel.of_tasks = &made;
+    complete = every_schedule(self, 0, 0, most, &ways);
+    for (task = 0; complete && task < ways.room; task++)
+        for (at = 1; complete && at <= *qp_task_value(&ways, task); at++)
+            complete = every_schedule(self, task, at, most, &ways);
+    self->cancel.of_tasks = NULL;
+    free(made.values);
+    free(ways.values);
+    return complete;
 }
 
 bool qp_explorer_every(struct qp_explorer *self, uint64_t most, struct qp_explore_tally *tally, bool *failed)
 {
-    struct qp_dpor dpor;
-    uint64_t at, moments = 0;
-    bool complete = true;
+    bool complete;
     count_into(self, tally);
     self->failed.number = UINT64_MAX;
     self->faults &= ~(uint32_t)QP_FAULT_RETRY;
-    for (at = 0; at <= moments && complete; at++) {
-        qp_dpor_init(&dpor);
-        self->dpor = &dpor;
-        self->strategy = self->cancel.inner = &dpor.strategy;
-        complete = every_schedule(self, at, most, &moments);
-        tally->redundant += dpor.redundant;
-        tally->blocked += dpor.blocked;
-        qp_dpor_end(&dpor);
-    }
+    complete = every_cancellation(self, most);
     *failed = self->failed.number != UINT64_MAX;
     self->tally = NULL;
-    self->dpor = NULL;
     return complete;
 }
 

@@ -158,14 +158,17 @@ void qp_replay_strategy_init(struct qp_replay_strategy *self, const uint32_t *ch
 /*
  * Another strategy's answers, but for what is injected. Cancellations: every way in which a wait could be cancelled,
  * a moment with a boundary, has a number, from 1 in the order in which they are asked for; the `at`-th is done (0:
- * none) and the `and_at`-th, or, where `one_in` is not 0, each with that chance. Other faults: each with a chance of
- * its own.
+ * none) and the `and_at`-th, or, where `one_in` is not 0, each with that chance. Where `of_tasks` is set they are
+ * numbered for each running task by itself (0: none runs), which does not hang on the order of steps that have nothing
+ * to do with one another. Other faults: each with a chance of its own.
  */
 struct qp_cancel_strategy {
     struct qp_strategy strategy;
     struct qp_strategy *inner; /* borrowed */
     uint64_t at, and_at;
-    uint64_t moments; /* how many there were in this execution */
+    uint64_t moments;                /* how many there were in this execution */
+    struct qp_task_values *of_tasks; /* and of each task; NULL: they are not counted so; borrowed */
+    uint64_t task;                   /* then: whose `at` and `and_at` are */
     uint32_t one_in;
     uint32_t faulty; /* bits of the kinds of faults that happen; how likely each is, is drawn for each execution */
     uint32_t chances[QP_CHOICE_KINDS]; /* of each kind of fault one in so many; 0: never */

@@ -1,5 +1,6 @@
 /* What is injected, at given moments or at random ones, on top of another strategy: see strategy.h for the state. */
 #include "sim/strategy.h"
+#include <quipu/task.h>
 
 /* In each execution some kinds of faults are rare, some are not, and some do not happen (swarm testing). */
 static void draw_chances(struct qp_cancel_strategy *self)
@@ -13,6 +14,8 @@ static void begin(struct qp_strategy *strategy, uint64_t seed)
 {
     struct qp_cancel_strategy *self = (struct qp_cancel_strategy *)strategy;
     self->moments = 0;
+    if (self->of_tasks)
+        self->of_tasks->run++;
     self->random.strategy.ops->begin(&self->random.strategy, ~seed);
     if (self->faulty)
         draw_chances(self);
@@ -28,15 +31,34 @@ static uint32_t fault(struct qp_cancel_strategy *self, const struct qp_choice *c
     return 1 + (choice->count > 2 ? qp_random_draw(&self->random, choice->count - 1) : 0);
 }
 
+/* How many ways to cancel a wait there were before this one, of those that are numbered together; these are added. */
+static uint64_t count_ways(struct qp_cancel_strategy *self, const struct qp_choice *choice)
+{
+    uint64_t *count = self->of_tasks ? qp_task_value(self->of_tasks, qp_task_id()) : NULL;
+    uint64_t first = count ? *count : self->moments;
+    if (count)
+        *count += choice->count - 1;
+    self->moments += choice->count - 1;
+    return first;
+}
+
+/* The number's place among these; 0: it is not one of them. */
+static uint32_t place_of(uint64_t number, uint64_t first, const struct qp_choice *choice)
+{
+    return number > first && number - first < choice->count ? (uint32_t)(number - first) : 0;
+}
+
 /* Which of the ways to cancel this wait is to be taken; 0: none. */
 static uint32_t cancellation(struct qp_cancel_strategy *self, const struct qp_choice *choice)
 {
-    uint64_t first = self->moments;
-    self->moments += choice->count - 1;
-    if (self->at > first && self->at <= self->moments)
-        return (uint32_t)(self->at - first);
-    if (self->and_at > first && self->and_at <= self->moments)
-        return (uint32_t)(self->and_at - first);
+    uint64_t first = count_ways(self, choice);
+    if (!self->of_tasks || self->task == qp_task_id()) {
+        uint32_t place = place_of(self->at, first, choice);
+        if (!place)
+            place = place_of(self->and_at, first, choice);
+        if (place)
+            return place;
+    }
     if (!self->one_in || qp_random_draw(&self->random, self->one_in))
         return 0;
     return 1 + qp_random_draw(&self->random, choice->count - 1);

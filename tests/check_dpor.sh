@@ -1,8 +1,8 @@
 #!/bin/sh
 # The exhaustive search explores as much as there is and no more: on the programs of the literature, as many executions as
-# there are classes, none redundant, none blocked.
+# there are classes, none redundant, none blocked; and so on those with a channel and a lock, also with each cancellation.
 #
-#     check_dpor.sh QUIPU WORK_DIR           readers 1..13, lastzero 1..13, increments 2..7, sleepers
+#     check_dpor.sh QUIPU WORK_DIR           readers 1..13, lastzero 1..13, increments 2..7, sleepers, channel, mutex
 #     check_dpor.sh QUIPU WORK_DIR FROM TO   lastzero of these
 #
 # An algorithm that only sleeps takes more of lastzero (source-DPOR: 302587 executions for 15) and is blocked in sleepers.
@@ -43,9 +43,14 @@ while [ "$n" -le 13 ]; do
     n=$((n + 1))
 done
 expect 12 dpor_sleepers
+expect 48 dpor_channel # of 100 schedules: tests/test_dpor.c executes them all
+expect 12 dpor_mutex
+expect 108 dpor_sleepers --cancel each
+expect 1359 dpor_channel --cancel each
+expect 183 dpor_mutex --cancel each
 
 # What is said to be proved: everything, or up to which bound.
 "$quipu" explore dpor_readers --param n=6 --exhaustive --runs 5 --json "$work/dpor.json" >"$work/dpor.txt"
 grep -q '"proved":	"bounded"' "$work/dpor.json"
 grep -q 'bounded to 5 executions' "$work/dpor.txt" || { cat "$work/dpor.txt"; exit 1; }
-echo "dpor: readers and lastzero 1 to 13, increments 2 to 7, sleepers, none redundant, none blocked"
+echo "dpor: readers and lastzero 1 to 13, increments 2 to 7, sleepers, channel, mutex, none redundant, none blocked"

@@ -5,6 +5,7 @@
 #include "sim/dpor.h"
 #include "support.h"
 #include <stdio.h>
+#include <stdlib.h>
 
 /* ---- programs ---- */
 
@@ -193,62 +194,75 @@ static void ends_early(void *arg)
     qp_await(qp_yield());
 }
 
+/* And while they could go on, or have gone on to their end without being waited for. */
+static void ends_unjoined(void *arg)
+{
+    (void)arg;
+    qp_spawn(add_one, qp_semaphore_create("semaphore", 0));
+    qp_await(qp_yield());
+}
+
 /* ---- searching ---- */
 
 struct counts {
     uint64_t executions, classes, redundant, blocked;
 };
 
-static void execute(struct qp_sim *sim, struct qp_dpor *dpor, qp_async_fn program)
+static struct qp_sim_config configuration(struct qp_dpor *dpor)
 {
-    static struct qp_sim_result result;
     struct qp_sim_config config = {.strategy = &dpor->strategy,
                                    .event = qp_dpor_event,
                                    .event_context = dpor,
                                    .touch = qp_dpor_touch,
                                    .woken_again = qp_dpor_woken_again,
-                                   .touch_context = dpor};
-    qp_sim_run(sim, &config, program, NULL, &result);
-    assert_int_equal(result.outcome, QP_OK);
+                                   .touch_context = dpor,
+                                   .aborts_only = true};
+    return config;
+}
+
+static void execute(struct qp_sim *sim, const struct qp_sim_config *config, qp_async_fn program)
+{
+    static struct qp_sim_result result;
+    qp_sim_run(sim, config, program, NULL, &result);
+    assert_true(result.outcome == QP_OK || (result.outcome == QP_CANCELLED && config->faults));
     assert_int_equal(result.leaked, 0);
 }
 
-static struct counts search(qp_async_fn program)
-{
-    struct qp_dpor dpor;
-    struct qp_sim sim;
-    struct counts counts;
-    qp_dpor_init(&dpor);
-    qp_sim_init(&sim);
-    do
-        execute(&sim, &dpor, program);
-    while (qp_dpor_next(&dpor));
-    assert_false(dpor.failed);
-    counts = (struct counts){dpor.executions, dpor.class_count, dpor.redundant, dpor.blocked};
-    qp_sim_end(&sim);
-    qp_dpor_end(&dpor);
-    return counts;
-}
-
-/* Every schedule, without reduction. */
-static struct counts enumerate(qp_async_fn program)
+/*
+ * Every schedule with the `at`-th way to cancel a task taken (0: none): one for each class or, without any reduction,
+ * all. `ways` gets the most ways to cancel that task that there were in one execution, where it is not NULL.
+ */
+static struct counts explore(qp_async_fn program, bool all, uint64_t task, uint64_t at, uint64_t *ways)
 {
     struct qp_enumerate_strategy every;
+    struct qp_cancel_strategy cancel;
+    struct qp_task_values made = {0};
     struct qp_dpor dpor;
     struct qp_sim sim;
+    struct qp_sim_config config = configuration(&dpor);
     struct counts counts;
     qp_enumerate_strategy_init(&every);
     qp_dpor_init(&dpor);
     qp_sim_init(&sim);
-    dpor.inner = &every.strategy;
+    dpor.inner = all ? &every.strategy : NULL;
+    qp_cancel_strategy_init(&cancel, &dpor.strategy, at);
+    cancel.of_tasks = &made;
+    cancel.task = task;
+    if (at || ways) {
+        config.strategy = &cancel.strategy;
+        config.faults = 1u << QP_CHOICE_CANCEL;
+    }
     do {
-        execute(&sim, &dpor, program);
-        assert_true(qp_dpor_next(&dpor));
-    } while (qp_enumerate_next(&every));
+        execute(&sim, &config, program);
+        if (ways && *qp_task_value(&made, task) > *ways)
+            *ways = *qp_task_value(&made, task);
+    } while (qp_dpor_next(&dpor) && (!all || qp_enumerate_next(&every)));
+    assert_false(dpor.failed);
     counts = (struct counts){dpor.executions, dpor.class_count, dpor.redundant, dpor.blocked};
     qp_sim_end(&sim);
     qp_dpor_end(&dpor);
     qp_enumerate_strategy_end(&every);
+    free(made.values);
     return counts;
 }
 
@@ -266,12 +280,14 @@ static void all_classes(void **state)
         {"draws", drawers},
         {"branches", branchers},
         {"an early end", ends_early},
+        {"an end that nobody waits for", ends_unjoined},
     };
     size_t i;
     (void)state;
     for (i = 0; i < sizeof programs / sizeof *programs; i++) {
-        struct counts all = enumerate(programs[i].program), found = search(programs[i].program);
-        printf("%-28s %8llu schedules, %6llu classes; searched by %6llu executions, %llu redundant, %llu blocked\n",
+        struct counts all = explore(programs[i].program, true, 0, 0, NULL),
+                      found = explore(programs[i].program, false, 0, 0, NULL);
+        printf("%-29s %8llu schedules, %6llu classes; searched by %6llu executions, %llu redundant, %llu blocked\n",
                programs[i].name, (unsigned long long)all.executions, (unsigned long long)all.classes,
                (unsigned long long)found.executions, (unsigned long long)found.redundant,
                (unsigned long long)found.blocked);
@@ -281,10 +297,35 @@ static void all_classes(void **state)
     }
 }
 
+/* A cancellation belongs to its task, whatever the others did before: no class is missed with any of them either. */
+static void all_classes_of_each_cancellation(void **state)
+{
+    static const qp_async_fn programs[] = {lockers, aborted, touchers};
+    uint64_t executions = 0, cancellations = 0;
+    (void)state;
+    for (size_t i = 0; i < sizeof programs / sizeof *programs; i++) {
+        for (uint64_t task = 1; task <= 4; task++) {
+            uint64_t ways = 0;
+            explore(programs[i], false, task, 0, &ways);
+            for (uint64_t at = 1; at <= ways; at++, cancellations++) {
+                struct counts all = explore(programs[i], true, task, at, NULL);
+                struct counts found = explore(programs[i], false, task, at, NULL);
+                assert_int_equal(found.classes, all.classes);
+                assert_int_equal(found.redundant, 0);
+                assert_int_equal(found.blocked, 0);
+                executions += found.executions;
+            }
+        }
+    }
+    printf("%llu cancellations, %llu executions\n", (unsigned long long)cancellations, (unsigned long long)executions);
+    assert_true(cancellations > 30);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_classes),
+        cmocka_unit_test(all_classes_of_each_cancellation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
