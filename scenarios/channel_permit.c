@@ -100,7 +100,7 @@ static void check_given_back(enum way way)
     QP_ASSERT(self.has);
     waiting = qp_spawn(send_five, self.tx);
     settle();
-    QP_ASSERT_EQ(qp_receiver_length(rx), 0);
+    QP_ASSERT_TIMED(qp_receiver_length(rx) == 0);
     if (way == ABORTED)
         qp_abort(&holding);
     QP_ASSERT_EQ(receive(rx), 5);
@@ -112,6 +112,7 @@ static void check_given_back(enum way way)
                                                                       : QP_CANCELLED);
 }
 
+QP_TIMED(channel_permit_dropped, "that it is still held a millisecond later")
 QP_SCENARIO(channel_permit_dropped, "a permit that goes, however its owner ends, gives its slot to the next who waits")
 {
     int way;
