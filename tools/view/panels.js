@@ -223,6 +223,10 @@ const panels = (() => {
   const everyTask = trace.tasks.slice(0, MOST).map((name, i) => i + 1);
   const waitedFor = (tasks, index) => tasks.flatMap((task) => state.task(task, index).waits.map((wait) => wait.object));
 
+  /* Where it is scrolled to is not asked for at each event: that costs more than all the rest. */
+  let scrolled = false;
+  id('details').addEventListener('scroll', () => { scrolled = id('details').scrollTop > 0; }, { passive: true });
+
   const details = (index, value) => {
     const at = model.event(index);
     const objects = [...new Set([at.object, ...waitedFor(at.task ? [at.task] : everyTask, index)].filter(Boolean))].slice(0, 4);
@@ -237,7 +241,8 @@ const panels = (() => {
       value ? path(value) : '',
       everybody(index),
       fields(at));
-    id('details').scrollTop = 0;
+    if (scrolled)
+      id('details').scrollTop = 0;
   };
 
   /* ---- what is spoken ---- */

@@ -516,17 +516,24 @@ const timeline = (() => {
     redraw();
   };
 
+  const scrollTo = (left, top) => {
+    scroll.scrollLeft = left;
+    scroll.scrollTop = top;
+    scrolledX = scroll.scrollLeft;
+    scrolledY = scroll.scrollTop;
+  };
+
   const reveal = () => {
     const at = middle(selected) * zoom, room = width - head, lane = view.laneOf.get(model.events[selected][2]);
-    if (at < scroll.scrollLeft + 40 || at > scroll.scrollLeft + room - 60)
-      scroll.scrollLeft = at - room * 0.45;
+    if (at < scrolledX + 40 || at > scrolledX + room - 60)
+      scrollTo(at - room * 0.45, scrolledY);
     if (lane === undefined)
       return;
     const top = tops[lane], bottom = top + laneHeight(view.lanes[lane]);
-    if (top < scroll.scrollTop)
-      scroll.scrollTop = top;
-    else if (bottom > scroll.scrollTop + height - RULER)
-      scroll.scrollTop = bottom - height + RULER;
+    if (top < scrolledY)
+      scrollTo(scrolledX, top);
+    else if (bottom > scrolledY + height - RULER)
+      scrollTo(scrolledX, bottom - height + RULER);
   };
 
   const select = (index, path) => {
