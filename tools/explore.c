@@ -102,11 +102,19 @@ static void count(struct target *target, struct given *given)
     given->found = NULL;
 }
 
+/* No more is looked for in it. */
+static void close_target(struct exploration *self, struct target *target)
+{
+    self->failures += target->failure != NULL;
+    if (target->failure)
+        workers_keep(&self->workers, target->failure, target->run.scenario->name);
+}
+
 static void finish(struct exploration *self, struct target *target)
 {
     target->done = true;
     target->seconds = seconds_now() - target->began;
-    self->failures += target->failure != NULL;
+    close_target(self, target);
     self->left--;
 }
 
@@ -139,7 +147,7 @@ static void count_rest(struct exploration *self, struct target *target)
     for (; target->whole < target->count && !target->failure; target->whole++)
         if (target->blocks[target->whole].back)
             count(target, &target->blocks[target->whole]);
-    self->failures += target->failure != NULL;
+    close_target(self, target);
     if (target->count)
         target->seconds = seconds_now() - target->began;
 }

@@ -20,28 +20,35 @@ static void tell_rules(FILE *file, const struct qp_checker *checker)
         fprintf(file, "    and %zu more\n", qp_checker_count(checker) - 1);
 }
 
-/* The trace's name, with another ending. */
-static void keep_page(struct failure *failure, const struct qp_trace_meta *meta, const struct qp_recorder *recorder)
+void failure_page(char *page, size_t size, const char *trace)
+{
+    size_t length = strlen(trace), ending = strlen(".jsonl");
+    if (length > ending && strcmp(trace + length - ending, ".jsonl") == 0)
+        length -= ending;
+    snprintf(page, size, "%.*s.html", (int)length, trace);
+}
+
+static void keep_page(struct failure *failure, const char *trace, const struct qp_trace_meta *meta,
+                      const struct qp_recorder *recorder)
 {
     struct qp_events events = qp_recorder_events(recorder);
-    size_t length = strlen(failure->path), ending = strlen(".jsonl");
-    if (length > ending && strcmp(failure->path + length - ending, ".jsonl") == 0)
-        length -= ending;
-    snprintf(failure->page, sizeof failure->page, "%.*s.html", (int)length, failure->path);
-    if (!write_page(failure->page, meta, &events, failure->checker))
-        failure->page[0] = '\0';
+    char page[FAILURE_PATH];
+    failure_page(page, sizeof page, trace);
+    if (write_page(page, meta, &events, failure->checker))
+        failure_page(failure->page, sizeof failure->page, failure->path);
 }
 
 static bool keep_trace(struct failure *failure, const struct qp_shrink *shrink, const struct qp_recorder *recorder)
 {
+    const char *trace = failure->draft ? failure->draft : failure->path;
     struct qp_trace_param params[QP_TRACE_PARAMS_MOST];
     struct qp_trace_meta meta;
     size_t count = effective_params(failure->run, params);
     meta = trace_meta(failure->run, failure->seed, "replay", params, count, failure->faults, shrink->result);
-    if (!write_trace(failure->path, &meta, recorder, shrink->result))
+    if (!write_trace(trace, &meta, recorder, shrink->result))
         return false;
     if (failure->view)
-        keep_page(failure, &meta, recorder);
+        keep_page(failure, trace, &meta, recorder);
     return true;
 }
 

@@ -7,6 +7,7 @@
 #include "tools/failure.h"
 #include "tools/pipes.h"
 #include "tools/selection.h"
+#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
@@ -55,12 +56,20 @@ static uint64_t most_shrinking(int ending)
     return !ending ? MOST_SHRINKING : ending == ISOLATED_HUNG ? MOST_HUNG : MOST_ISOLATED;
 }
 
+/* Several processes may find something of one scenario at once; only the first case of them is told. */
+static void draft_of(char draft[PATH_SIZE], const struct job *job)
+{
+    const struct block *block = &job->found->block;
+    snprintf(draft, PATH_SIZE, "%s/%s-%ld-%d-%" PRIu64 ".jsonl", job->workers->drafts, job->run.scenario->name,
+             (long)getpid(), (int)block->kind, block->first);
+}
+
 /* Makes small what fails by these choices, and tells of it. */
 static void tell_of(struct job *job, const uint32_t *choices, size_t count, struct isolated *isolated)
 {
     struct qp_explorer *explorer = job->explorer;
     struct found *found = job->found;
-    char path[PATH_SIZE] = "";
+    char path[PATH_SIZE] = "", draft[PATH_SIZE];
     size_t size = 0;
     uint64_t usual = most_shrinking(found->crashed);
     uint64_t given = job->workers->arguments->most ? job->workers->arguments->most : usual;
@@ -84,16 +93,19 @@ static void tell_of(struct job *job, const uint32_t *choices, size_t count, stru
         failure.trace = NULL; /* it goes nowhere */
     } else if (job->workers->names_traces) {
         failure.folder = job->workers->folder;
-    } else {
+    } else if (make_folder(job->workers->drafts)) {
         snprintf(path, sizeof path, "%s/%s.jsonl", job->workers->folder, job->run.scenario->name);
+        draft_of(draft, job);
         failure.trace = path;
+        failure.draft = draft;
     }
     tell_failure(memory, &failure);
     fclose(memory);
     found->text_length = (uint32_t)size;
     found->lines = failure.lines;
     found->first_lines = failure.first_lines;
-    memcpy(found->trace, failure.path, sizeof found->trace);
+    if (failure.path[0])
+        snprintf(found->trace, sizeof found->trace, "%s", failure.draft ? failure.draft : failure.path);
 }
 
 /* The execution that the explorer made last failed. */
@@ -342,6 +354,7 @@ static void stop(struct worker *worker)
 bool workers_begin(struct workers *self, size_t count)
 {
     self->count = count;
+    snprintf(self->drafts, sizeof self->drafts, "%s/.drafts-%ld", self->folder, (long)getpid());
     signal(SIGPIPE, SIG_IGN);
     self->windows =
         mmap(NULL, count * sizeof *self->windows, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -359,10 +372,38 @@ bool workers_begin(struct workers *self, size_t count)
     return true;
 }
 
+static void remove_drafts(const struct workers *self)
+{
+    DIR *folder = opendir(self->drafts);
+    const struct dirent *entry;
+    char path[PATH_SIZE + sizeof entry->d_name];
+    while (folder && (entry = readdir(folder)) != NULL) {
+        snprintf(path, sizeof path, "%s/%s", self->drafts, entry->d_name);
+        if (entry->d_name[0] != '.')
+            unlink(path);
+    }
+    if (folder)
+        closedir(folder);
+    rmdir(self->drafts);
+}
+
+void workers_keep(const struct workers *self, const struct found *found, const char *scenario)
+{
+    char trace[PATH_SIZE], page[FAILURE_PATH], draft_page[FAILURE_PATH];
+    if (!found->trace[0])
+        return;
+    snprintf(trace, sizeof trace, "%s/%s.jsonl", self->folder, scenario);
+    failure_page(page, sizeof page, trace);
+    failure_page(draft_page, sizeof draft_page, found->trace);
+    if (rename(found->trace, trace) != 0 || (self->arguments->view && rename(draft_page, page) != 0))
+        complain("cannot write %s: %s", trace, strerror(errno));
+}
+
 void workers_end(struct workers *self)
 {
     for (size_t i = 0; i < self->count; i++)
         stop(&self->all[i]);
+    remove_drafts(self);
     munmap(self->windows, self->count * sizeof *self->windows);
 }
 

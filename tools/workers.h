@@ -9,7 +9,7 @@
 #include "sim/fuzzer.h"
 #include "tools/command.h"
 
-enum { WORKERS_MOST = 64 };
+enum { WORKERS_MOST = 64, WORKERS_FOLDER = 512 };
 
 enum block_kind {
     BLOCK_CASES,      /* cases first .. first + count - 1 */
@@ -35,7 +35,7 @@ struct found {
     int crashed; /* how it ended its process; 0: it did not */
     uint64_t first_lines, lines;
     struct qp_failure_key key;
-    char trace[256]; /* where the trace of the failure is; "": there is none */
+    char trace[1024]; /* where the trace of the failure is, or, of cases, its draft; "": there is none */
     struct qp_explore_tally tally;
     char *text; /* of a failure; owned */
     uint32_t text_length;
@@ -66,11 +66,15 @@ struct workers {
     uint8_t *seen;                 /* of fuzzing: QP_COVERAGE_EDGES bytes for each scenario; NULL otherwise */
     bool names_traces;             /* traces are named by what they tell, not by the scenario alone */
     const char *folder;            /* for traces; made when there is one */
+    char drafts[WORKERS_FOLDER]; /* in it: where traces wait for one of each scenario to be kept; removed at the end */
 };
 
 /* `arguments`, `folder` and `seen` are borrowed. False: a sentence was printed. */
 bool workers_begin(struct workers *self, size_t count);
 void workers_end(struct workers *self);
+
+/* Puts the draft of this trace, and of the page beside it, where its text says that they are. */
+void workers_keep(const struct workers *self, const struct found *found, const char *scenario);
 
 /* Gives a block to one that is idle, with its inputs. False: none is. */
 bool workers_give(struct workers *self, const struct block *block, const struct qp_fuzz_input inputs[2]);
