@@ -145,3 +145,85 @@ QP_SCENARIO(task_of_a_future, "a wait for time can be a task by itself: it has a
     QP_ASSERT_EQ(run_as_task(&timeout.future, sizeof timeout), QP_OK);
     QP_ASSERT_TIME(qp_now(), qp_milliseconds(3 + 2));
 }
+
+/* Spawns a future of which all that it points to outlives the task. */
+#define TASK_OF(future_) (qp_spawn_future(&(future_).future, sizeof(future_), NULL))
+
+QP_SCENARIO(task_of_a_lock,
+            "a wait for a lock can be a task by itself: it has the lock in its turn, and gives it back when it ends")
+{
+    int64_t zero = 0;
+    struct qp_mutex *mutex = qp_mutex_create("mutex", &qp_int64, &zero);
+    struct qp_guard mine, its, late;
+    struct qp_lock_future wait;
+    struct qp_handle task;
+    QP_ASSERT(mutex);
+    QP_ASSERT_EQ(qp_await(qp_lock(mutex, &mine)), QP_OK);
+    qp_lock_init(&wait, mutex, &its);
+    task = TASK_OF(wait);
+    qp_await(qp_sleep_ms(1));
+    QP_ASSERT(!qp_is_finished(&task));
+    qp_unlock(&mine);
+    QP_ASSERT_EQ(qp_try_lock(mutex, &late), QP_BUSY); /* it was handed over */
+    QP_ASSERT_EQ(qp_await(qp_join(&task, NULL)), QP_OK);
+    QP_ASSERT_EQ(qp_try_lock(mutex, &late), QP_OK);
+}
+
+QP_SCENARIO(task_of_readers_and_a_writer, "waits to read and to write can be tasks by themselves, each in its turn")
+{
+    int64_t zero = 0;
+    struct qp_rwlock *lock = qp_rwlock_create("lock", &qp_int64, &zero);
+    struct qp_guard guards[3];
+    struct qp_rwlock_future waits[3];
+    struct qp_handle tasks[3];
+    int i;
+    QP_ASSERT(lock);
+    qp_read_init(&waits[0], lock, &guards[0]);
+    qp_write_init(&waits[1], lock, &guards[1]);
+    qp_read_init(&waits[2], lock, &guards[2]);
+    for (i = 0; i < 3; i++)
+        tasks[i] = TASK_OF(waits[i]);
+    for (i = 0; i < 3; i++)
+        QP_ASSERT_EQ(qp_await(qp_join(&tasks[i], NULL)), QP_OK);
+}
+
+QP_SCENARIO(task_of_permits, "a wait for permits can be a task by itself: they come back when it ends, or is aborted")
+{
+    struct qp_semaphore *semaphore = qp_semaphore_create("semaphore", 3);
+    struct qp_semaphore_permit mine, its, never;
+    struct qp_acquire_future two, four;
+    struct qp_handle ends, waits;
+    QP_ASSERT(semaphore);
+    QP_ASSERT_EQ(qp_await(qp_acquire_many(semaphore, 2, &mine)), QP_OK);
+    qp_acquire_init(&two, semaphore, 2, &its);
+    qp_acquire_init(&four, semaphore, 4, &never);
+    ends = TASK_OF(two);
+    qp_await(qp_sleep_ms(1));
+    waits = TASK_OF(four);
+    qp_await(qp_sleep_ms(1));
+    qp_semaphore_release(&mine);
+    QP_ASSERT_EQ(qp_await(qp_join(&ends, NULL)), QP_OK);
+    QP_ASSERT_EQ(qp_available_permits(semaphore), 0); /* all three are gathered */
+    qp_abort(&waits);
+    QP_ASSERT_EQ(qp_await(qp_join(&waits, NULL)), QP_CANCELLED);
+    QP_ASSERT_EQ(qp_available_permits(semaphore), 3);
+}
+
+QP_SCENARIO(task_of_a_race, "what acquires inside a race that is a task by itself acquires for that task")
+{
+    struct qp_semaphore *semaphore = qp_semaphore_create("semaphore", 1);
+    struct qp_semaphore_permit permit;
+    struct qp_acquire_future acquire;
+    struct qp_sleep_future sleep;
+    struct qp_race_arm arms[2] = {{.future = qp_acquire_init(&acquire, semaphore, 1, &permit)},
+                                  {.future = qp_sleep_init(&sleep, qp_milliseconds(1))}};
+    struct qp_race_future race;
+    struct qp_handle task;
+    size_t winner = 2;
+    QP_ASSERT(semaphore);
+    qp_race_init(&race, arms, 2, &winner);
+    task = TASK_OF(race);
+    QP_ASSERT_EQ(qp_await(qp_join(&task, NULL)), QP_OK);
+    QP_ASSERT_EQ(winner, 0);
+    QP_ASSERT_EQ(qp_available_permits(semaphore), 1);
+}

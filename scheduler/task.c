@@ -606,10 +606,18 @@ static inline __attribute__((always_inline)) void polled(enum qp_status status, 
         over(task, status);
 }
 
+/* A function's own poll is its task's, which was told; any other future is told of as it is wherever it is polled. */
+static enum qp_status poll_specially(struct qp_task *task)
+{
+    struct qp_future *future = qp_task_polled(task);
+    if (QP_TRACING && task->style == QP_STYLE_FUTURE)
+        return qp_poll_traced(future, &task->waker);
+    return future->ops->poll(future, &task->waker);
+}
+
 /* Where somebody listens, or the environment may do something to the task here, or its cancellation was asked for. */
 QP_APART static void step_specially(struct qp_task *task)
 {
-    struct qp_future *future = qp_task_polled(task);
     enum qp_status status;
     if (QP_UNLIKELY(qp_thread.injecting))
         qp_inject_woken(task);
@@ -618,9 +626,9 @@ QP_APART static void step_specially(struct qp_task *task)
         return;
     }
     qp_step_begin(task, QP_TRACING);
-    status = future->ops->poll(future, &task->waker);
+    status = poll_specially(task);
     if (QP_UNLIKELY(qp_thread.injecting) && status == QP_PENDING && qp_inject_pending(task))
-        status = future->ops->poll(future, &task->waker);
+        status = poll_specially(task);
     polled(status, true);
 }
 

@@ -424,7 +424,7 @@ static enum qp_rule_id rule_of_cancellation(const struct qp_checker *c, const st
         return task->handle ? QP_RULE_TASK_DURABLE_1 : QP_RULE_TASK_DETACH_1;
     if (c->running && c->running != task)
         return QP_RULE_TASK_ABORT_3;
-    if (task->running && task->style == TASK_COROUTINE && !task->last_root && !task->injected && !task->yielded)
+    if (task->running && task->style != TASK_BLOCKING && !task->last_root && !task->injected && !task->yielded)
         return QP_RULE_TASK_ABORT_4;
     return QP_RULES;
 }
@@ -510,7 +510,7 @@ void on_task_ended(struct qp_checker *c, const struct qp_event *e)
         task->status = status_of_end(e);
         leave_aborted(c, task);
     }
-    if (task->style == TASK_COROUTINE && task->awaits)
+    if (task->awaits)
         report(c, QP_RULE_RUN_DROP_1, NULL, e, &task->awaits->since, NULL);
     check_released(c, &task->scope, e);
     if (task->status != QP_OK && task->result)
