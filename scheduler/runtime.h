@@ -121,7 +121,7 @@ static inline struct qp_task *qp_task_block_take(struct qp_runtime *runtime, siz
 {
     unsigned rank = qp_task_rank_of(size);
     struct qp_task *task;
-    if (QP_UNLIKELY((rank >= QP_TASK_STEPS || !runtime->task_pool.free[rank]) && !qp_task_pool_fill(runtime, rank)))
+    if (QP_UNLIKELY((rank >= QP_TASK_RANKS || !runtime->task_pool.free[rank]) && !qp_task_pool_fill(runtime, rank)))
         return NULL;
     task = runtime->task_pool.free[rank];
     runtime->task_pool.free[rank] = task->next;

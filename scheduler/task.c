@@ -251,6 +251,13 @@ static inline struct qp_runtime *runtime_for(const char *what)
 
 static const struct qp_task_options no_options;
 
+/* How large a block must be for a task of `size` bytes and its result: the result ends it, at a multiple of 16. */
+static inline size_t size_with_result(enum qp_task_style style, size_t size, const struct qp_type *result)
+{
+    size_t both = ((size + 15) & ~(size_t)15) + ((result->size + 15) & ~(size_t)15);
+    return style == QP_STYLE_COROUTINE ? (both + QP_TASK_LINE - 1) & ~(size_t)(QP_TASK_LINE - 1) : both;
+}
+
 /* A task of `size` bytes beside its result, not yet among the live ones; NULL: no memory. */
 static inline struct qp_task *create(struct qp_runtime *runtime, enum qp_task_style style, size_t size,
                                      const struct qp_type *result)
@@ -258,9 +265,7 @@ static inline struct qp_task *create(struct qp_runtime *runtime, enum qp_task_st
     struct qp_task *task;
     if (QP_UNLIKELY(runtime->live >= runtime->ready.size) && !ready_grow(runtime))
         return NULL;
-    task = QP_LIKELY(!result)
-               ? qp_task_block_take(runtime, size)
-               : qp_task_block_take(runtime, ((size + 15) & ~(size_t)15) + ((result->size + 15) & ~(size_t)15));
+    task = qp_task_block_take(runtime, QP_LIKELY(!result) ? size : size_with_result(style, size, result));
     if (QP_UNLIKELY(!task))
         return NULL;
     task->waker.ops = &qp_task_waker_ops;

@@ -2,22 +2,26 @@
 #include "scheduler/task_pool.h"
 #include "scheduler/runtime.h"
 
-enum { UNIT = QP_TASK_UNIT, STEPS = QP_TASK_STEPS, LEAST_BLOCKS = 4, MOST_BYTES = 64 * 1024 };
+enum { LINE = QP_TASK_LINE, LEAST_BLOCKS = 4, MOST_BYTES = 64 * 1024 };
 
-struct qp_task_slab { /* the blocks follow, from the next multiple of UNIT on */
+struct qp_task_slab { /* the blocks follow, from the next multiple of LINE on */
     struct qp_task_slab *next;
     size_t bytes;
 };
 
 size_t qp_task_block_size(unsigned rank)
 {
-    return rank < STEPS ? (rank + 1) * (size_t)UNIT : (size_t)STEPS * UNIT << (rank - STEPS + 1);
+    if (rank < QP_TASK_FINE_RANKS)
+        return (rank + 1) * (size_t)QP_TASK_FINE_STEP;
+    if (rank < QP_TASK_SMALL_RANKS)
+        return QP_TASK_FINE + (rank - QP_TASK_FINE_RANKS + 1) * (size_t)LINE;
+    return (size_t)QP_TASK_SMALL << (rank - QP_TASK_SMALL_RANKS + 1);
 }
 
 unsigned qp_task_rank_of_large(size_t size)
 {
-    unsigned rank = STEPS;
-    while (rank < QP_TASK_CLASSES && qp_task_block_size(rank) < size)
+    unsigned rank = QP_TASK_FINE_RANKS;
+    while (rank < QP_TASK_RANKS && qp_task_block_size(rank) < size)
         rank++;
     return rank;
 }
@@ -35,7 +39,7 @@ static bool grow(struct qp_runtime *runtime, unsigned rank)
 {
     struct qp_task_pool *pool = &runtime->task_pool;
     size_t size = qp_task_block_size(rank), i, count = blocks_of_slab(runtime, size);
-    size_t bytes = sizeof(struct qp_task_slab) + UNIT - 1 + count * size;
+    size_t bytes = sizeof(struct qp_task_slab) + LINE - 1 + count * size;
     struct qp_task_slab *slab = qp_allocate(runtime, bytes);
     char *blocks;
     if (!slab)
@@ -43,7 +47,7 @@ static bool grow(struct qp_runtime *runtime, unsigned rank)
     slab->next = pool->slabs;
     slab->bytes = bytes;
     pool->slabs = slab;
-    blocks = (char *)(((uintptr_t)(slab + 1) + UNIT - 1) & ~(uintptr_t)(UNIT - 1));
+    blocks = (char *)(((uintptr_t)(slab + 1) + LINE - 1) & ~(uintptr_t)(LINE - 1));
     for (i = count; i-- > 0;) {
         struct qp_task *task = (struct qp_task *)(void *)(blocks + i * size);
         task->rank = (uint8_t)rank;
@@ -54,7 +58,7 @@ static bool grow(struct qp_runtime *runtime, unsigned rank)
 
 QP_COLD bool qp_task_pool_fill(struct qp_runtime *runtime, unsigned rank)
 {
-    return rank < QP_TASK_CLASSES && (runtime->task_pool.free[rank] || grow(runtime, rank));
+    return rank < QP_TASK_RANKS && (runtime->task_pool.free[rank] || grow(runtime, rank));
 }
 
 void qp_task_pool_release(struct qp_runtime *runtime)
@@ -67,4 +71,5 @@ void qp_task_pool_release(struct qp_runtime *runtime)
 }
 
 /* A switch touches the first line of the task, and that of its coroutine. */
-_Static_assert(sizeof(struct qp_task) + sizeof(struct qp_task_extra) == 2 * UNIT, "a coroutine begins a cache line");
+_Static_assert(sizeof(struct qp_task) + sizeof(struct qp_task_extra) == 2 * LINE, "a coroutine begins a cache line");
+_Static_assert(sizeof(struct qp_coroutine) % LINE == 0, "a coroutine ends a cache line");

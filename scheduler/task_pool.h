@@ -1,9 +1,10 @@
 /*
  * Memory for tasks: blocks of a few sizes, cut from slabs and used again.
  *
- * Invariants: a block begins at a multiple of 64 bytes; its task has `id` 0 while it is free, and stays readable until
- * the runtime ends, so that a stale handle is known for what it is. A slab holds blocks of one size, the more of them
- * the more tasks there are, so that a task costs no allocation of its own.
+ * Invariants: a slab's first block begins at a multiple of 64 bytes, and so do all others where their size is one. A
+ * block's task has `id` 0 while it is free, and stays readable until the runtime ends, so that a stale handle is known
+ * for what it is. A slab holds blocks of one size, the more of them the more tasks there are, so that a task costs no
+ * allocation of its own.
  */
 #ifndef SCHEDULER_TASK_POOL_H
 #define SCHEDULER_TASK_POOL_H
@@ -11,23 +12,30 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Sizes of blocks: 64 to 1,024 bytes in steps of 64, and then powers of two. */
-enum { QP_TASK_UNIT = 64, QP_TASK_STEPS = 16, QP_TASK_CLASSES = 40 };
+/* Sizes of blocks: up to 512 bytes in steps of 8, up to 1,024 in steps of 64, and then powers of two. */
+enum {
+    QP_TASK_LINE = 64, /* of the processor's cache */
+    QP_TASK_FINE = 512,
+    QP_TASK_FINE_STEP = 8,
+    QP_TASK_FINE_RANKS = QP_TASK_FINE / QP_TASK_FINE_STEP,
+    QP_TASK_SMALL = 1024,
+    QP_TASK_SMALL_RANKS = QP_TASK_FINE_RANKS + (QP_TASK_SMALL - QP_TASK_FINE) / QP_TASK_LINE,
+    QP_TASK_RANKS = QP_TASK_SMALL_RANKS + 24
+};
 
 struct qp_runtime;
 struct qp_task;
 
 struct qp_task_pool {
-    struct qp_task *free[QP_TASK_CLASSES]; /* linked by `next` */
+    struct qp_task *free[QP_TASK_RANKS]; /* linked by `next` */
     struct qp_task_slab *slabs;
 };
 
-/* The rank of the smallest blocks of at least `size` bytes; QP_TASK_CLASSES or more: there are none. */
+/* The rank of the smallest blocks of at least `size` bytes; QP_TASK_RANKS or more: there are none. */
 unsigned qp_task_rank_of_large(size_t size);
 static inline unsigned qp_task_rank_of(size_t size)
 {
-    return size <= (size_t)QP_TASK_STEPS * QP_TASK_UNIT ? (unsigned)((size - 1) / QP_TASK_UNIT)
-                                                        : qp_task_rank_of_large(size);
+    return size <= QP_TASK_FINE ? (unsigned)((size - 1) / QP_TASK_FINE_STEP) : qp_task_rank_of_large(size);
 }
 
 /* Sees to it that there is a free block of that rank. False: there is no memory. */

@@ -36,9 +36,8 @@ extern "C" {
 struct qp_resumable {
     struct qp_future future;
     struct qp_future *awaiting;                 /* private: what it waits for */
-    const struct qp_site *site;                 /* private: and where */
+    const struct qp_site *site;                 /* private: and where, which is where to go on; NULL before the first */
     void (*release)(struct qp_resumable *self); /* may be NULL: releases what the struct owns when it is dropped */
-    int line;                                   /* private: where to go on */
 };
 
 /* The table of a resumable function. */
@@ -53,7 +52,6 @@ static inline struct qp_future *qp_resumable_init(struct qp_resumable *self, con
     self->awaiting = NULL;
     self->site = NULL;
     self->release = NULL;
-    self->line = 0;
     return qp_future_init(&self->future, ops);
 }
 
@@ -65,9 +63,9 @@ enum qp_status qp_resumable_await(struct qp_resumable *self, struct qp_future *f
 enum qp_status qp_resumable_again(struct qp_resumable *self, struct qp_waker *waker);
 
 /* Opens the body; what stands before it runs at every poll. Expects the parameter's name to be `waker`. */
-#define QP_BEGIN(resumable)                           \
-    struct qp_resumable *qp_resumable_ = (resumable); \
-    switch (qp_resumable_->line) {                    \
+#define QP_BEGIN(resumable)                                                \
+    struct qp_resumable *qp_resumable_ = (resumable);                      \
+    switch (qp_resumable_->site != NULL ? qp_resumable_->site->line : 0) { \
     case 0:
 
 /* Awaits `future` and puts what it gave into `status`. */
@@ -75,7 +73,6 @@ enum qp_status qp_resumable_again(struct qp_resumable *self, struct qp_waker *wa
     do {                                                                                   \
         (status) = qp_resumable_await(qp_resumable_, (future_), QP_SITE(#future_), waker); \
         if ((status) == QP_PENDING) {                                                      \
-            qp_resumable_->line = __LINE__;                                                \
             return QP_PENDING;                                                             \
         case __LINE__:                                                                     \
             (status) = qp_resumable_again(qp_resumable_, waker);                           \
