@@ -76,7 +76,7 @@ static double timed(const struct benchmark *benchmark, uint64_t count)
 
 static struct summary measure(const struct benchmark *benchmark, int runs)
 {
-    double each[MOST_RUNS];
+    double each[MOST_RUNS] = {0};
     uint64_t count = 1, batch = benchmark->batch ? benchmark->batch() : 1;
     int i;
     while (timed(benchmark, count) < 1e8)
@@ -113,7 +113,7 @@ static double take_alone(const struct figure *figure)
 /* False: it cannot be taken here. */
 static bool take(const struct figure *figure, int runs, struct summary *summary)
 {
-    double each[MOST_RUNS];
+    double each[MOST_RUNS] = {0};
     int i;
     if (figure->alone)
         runs = 1;
@@ -248,6 +248,22 @@ static uint64_t number(const char *text, uint64_t most)
     return value;
 }
 
+/* False: there is no such option that takes a value. */
+static bool set(struct options *options, const char *option, const char *value)
+{
+    if (strcmp(option, "--json") == 0)
+        options->json = value;
+    else if (strcmp(option, "--runs") == 0)
+        options->runs = (int)number(value, MOST_RUNS);
+    else if (strcmp(option, "--count") == 0)
+        options->exactly = number(value, UINT64_MAX);
+    else if (strcmp(option, "--alone") == 0)
+        options->alone = value;
+    else
+        return false;
+    return true;
+}
+
 static struct options parse(int argc, char **argv)
 {
     struct options options = {.names = argv, .runs = USUAL_RUNS};
@@ -258,17 +274,7 @@ static struct options parse(int argc, char **argv)
             argv[options.count++] = argv[i];
         else if (strcmp(argv[i], "--list") == 0)
             options.list = true;
-        else if (!value)
-            usage();
-        else if (strcmp(argv[i], "--json") == 0)
-            options.json = argv[++i];
-        else if (strcmp(argv[i], "--runs") == 0)
-            options.runs = (int)number(argv[++i], MOST_RUNS);
-        else if (strcmp(argv[i], "--count") == 0)
-            options.exactly = number(argv[++i], UINT64_MAX);
-        else if (strcmp(argv[i], "--alone") == 0)
-            options.alone = argv[++i];
-        else
+        else if (!value || !set(&options, argv[i++], value))
             usage();
     }
     return options;

@@ -116,7 +116,7 @@ struct pipeline {
 /* With room for `room` records before each stage. What is made belongs to the calling function. */
 static bool pipeline_start(struct pipeline *self, int room)
 {
-    bool (*const steps[STAGES])(struct record *) = {parse, square_in_a_thread};
+    static bool (*const steps[STAGES])(struct record *) = {parse, square_in_a_thread};
     if (qp_channel_create(&record_type, room, &self->in, &self->out) != QP_OK)
         return false;
     for (int i = 0; i < STAGES; i++) {

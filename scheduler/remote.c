@@ -356,7 +356,7 @@ static void waker_drop(struct qp_waker *waker)
         note(self, UNUSED);
     if (atomic_fetch_sub(&remote->holders, 1) == 1)
         rouse(remote);
-    waker_unreference(self);
+    waker_unreference(self); /* NOLINT(clang-analyzer-unix.Malloc): the users' reference, which retire() has not */
 }
 
 static const struct qp_waker_ops waker_ops = {waker_wake, waker_clone, waker_drop};
@@ -405,7 +405,7 @@ void qp_remote_close(struct qp_runtime *runtime)
     while ((note = next_taken(self)) != NULL)
         note->ops->drop(note);
     while (self->wakers)
-        retire(self->wakers);
+        retire(self->wakers); /* NOLINT(clang-analyzer-unix.Malloc): a retired one is no longer among them */
 }
 
 void qp_remote_end(struct qp_runtime *runtime)

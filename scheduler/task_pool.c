@@ -71,5 +71,6 @@ void qp_task_pool_release(struct qp_runtime *runtime)
 }
 
 /* A switch touches the first line of the task, and that of its coroutine. */
-_Static_assert(sizeof(struct qp_task) + sizeof(struct qp_task_extra) == 2 * LINE, "a coroutine begins a cache line");
+_Static_assert(sizeof(struct qp_task) + sizeof(struct qp_task_extra) == 2 * (size_t)LINE,
+               "a coroutine begins a cache line");
 _Static_assert(sizeof(struct qp_coroutine) % LINE == 0, "a coroutine ends a cache line");

@@ -22,23 +22,22 @@ struct qp_arena_chunk {
 };
 
 /* A block's size class, and the size of blocks of that class. Of at most LARGE bytes. */
-struct class
-{
+struct size_class {
     size_t index, size;
 };
 
-static struct class class_of(size_t size)
+static struct size_class class_of(size_t size)
 {
     unsigned power, shift;
     size_t quarters;
     if (size <= SMALL) {
         size_t units = size ? (size + UNIT - 1) / UNIT : 1;
-        return (struct class){units, units * UNIT};
+        return (struct size_class){units, units * UNIT};
     }
     power = 63 - (unsigned)__builtin_clzll(size - 1);
     shift = power - 2;
     quarters = (size - 1) >> shift; /* 4 to 7 */
-    return (struct class){QP_ARENA_SMALL + (power - 10) * 4 + (quarters - 4), (quarters + 1) << shift};
+    return (struct size_class){QP_ARENA_SMALL + (power - 10) * 4 + (quarters - 4), (quarters + 1) << shift};
 }
 
 /* The first block of a new chunk. NULL: no memory. */
@@ -54,7 +53,7 @@ __attribute__((noinline)) static void *begin_chunk(struct qp_arena *arena, size_
     return chunk->bytes;
 }
 
-static inline void *take(struct qp_arena *arena, struct class class)
+static inline void *take(struct qp_arena *arena, struct size_class class)
 {
     void *memory = arena->free[class.index];
     if (memory) {

@@ -1,5 +1,6 @@
 /* Exploring: see explore.h for the state. */
 #include "sim/explore.h"
+#include "traces/fnv.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -329,15 +330,15 @@ bool qp_explorer_every(struct qp_explorer *self, uint64_t most, struct qp_explor
 
 /* ---- failures ---- */
 
-/* FNV-1a over the first line, where every number counts as one '#'. */
+/* Of the first line, where every number counts as one '#'. */
 static uint64_t hash_text(const char *text)
 {
-    uint64_t hash = 0xcbf29ce484222325u;
+    uint64_t hash = qp_fnv_start;
     bool in_number = false;
     for (; *text && *text != '\n'; text++) {
         bool digit = *text >= '0' && *text <= '9';
         if (!digit || !in_number)
-            hash = (hash ^ (unsigned char)(digit ? '#' : *text)) * 0x100000001b3u;
+            hash = qp_fnv_add(hash, (unsigned char)(digit ? '#' : *text));
         in_number = digit;
     }
     return hash;

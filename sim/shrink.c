@@ -63,7 +63,7 @@ static bool fails(struct qp_shrink *self, const uint32_t *choices, size_t count,
 static uint64_t length_of(struct qp_shrink *self, const uint32_t *choices, size_t count)
 {
     struct qp_events events;
-    if (!self->recorder)
+    if (!self->recorder || !self->story)
         return self->result->steps;
     if (!self->execute && !fails(self, choices, count, self->recorder))
         return UINT64_MAX;

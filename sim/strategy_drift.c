@@ -2,6 +2,7 @@
 #include "scheduler/task.h"
 #include "scheduler/thread.h"
 #include "sim/drift.h"
+#include "traces/fnv.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,13 +10,11 @@ enum { LOOK_AHEAD = 6 };
 
 /* ---- hashes ---- */
 
-static const uint64_t OFFSET = 0xcbf29ce484222325u, PRIME = 0x100000001b3u;
-
 static uint64_t hash_text(const char *text, size_t length)
 {
-    uint64_t hash = OFFSET;
+    uint64_t hash = qp_fnv_start;
     for (size_t i = 0; i < length; i++)
-        hash = (hash ^ (unsigned char)text[i]) * PRIME;
+        hash = qp_fnv_add(hash, (unsigned char)text[i]);
     return hash;
 }
 
@@ -122,10 +121,10 @@ static size_t lane_of_identity(struct qp_drift *self, uint64_t identity)
 /* Of several tasks with one name each is known by which of them it is. */
 static void meet(struct qp_drift *self, uint64_t task, const char *name)
 {
-    uint64_t hash = name ? hash_text(name, strlen(name)) : OFFSET;
+    uint64_t hash = name ? hash_text(name, strlen(name)) : qp_fnv_start;
     uint64_t *number = qp_task_value(&self->numbers, task);
     if (number)
-        *number = lane_of_identity(self, mix(hash, count(self, mix(hash, OFFSET)))) + 1;
+        *number = lane_of_identity(self, mix(hash, count(self, mix(hash, qp_fnv_start)))) + 1;
     else
         self->failed = true;
 }

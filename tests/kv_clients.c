@@ -5,6 +5,8 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <quipu/status.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -71,10 +73,12 @@ static void vanish(struct crowd *self, struct client *client)
 
 /* ---- what it says ---- */
 
-static void say(struct client *client, const char *format, int number)
+QP_PRINTF(2, 3) static void say(struct client *client, const char *format, ...)
 {
-    client->out_size +=
-        (size_t)snprintf(client->out + client->out_size, TEXT - client->out_size, format, client->number, number);
+    va_list args;
+    va_start(args, format);
+    client->out_size += (size_t)vsnprintf(client->out + client->out_size, TEXT - client->out_size, format, args);
+    va_end(args);
 }
 
 static void say_next(struct crowd *self, struct client *client)
@@ -82,18 +86,18 @@ static void say_next(struct crowd *self, struct client *client)
     struct kv_record *record = client->record;
     int left = client->kind == STAYS ? AT_A_TIME : NUMBERS - record->sent;
     if (client->kind == SILENT) {
-        say(client, "SET key-%d ", 0);
+        say(client, "SET key-%d ", client->number);
     } else if (left) {
         client->batch = 1 + (int)draw(self, AT_A_TIME);
         client->batch = client->batch < left ? client->batch : left;
         for (int i = 0; i < client->batch; i++)
-            say(client, "SET key-%d %d\n", ++record->sent);
+            say(client, "SET key-%d %d\n", client->number, ++record->sent);
     } else if (!client->asked) {
         client->asked = true;
-        say(client, "GET key-%d\n", 0);
+        say(client, "GET key-%d\n", client->number);
     } else if (!client->quits) {
         client->quits = true;
-        say(client, "QUIT\n", 0);
+        say(client, "QUIT\n");
     }
 }
 

@@ -135,6 +135,7 @@ static void test_bad_input(void **state)
     enum qp_status inside = QP_OK;
     (void)state;
     refuse(&(struct qp_exploration){.strategy = "luck"}, "there is no strategy 'luck'");
+    refuse(&(struct qp_exploration){.strategy = "pct", .depth = 17}, "a depth of 17 is over 16");
     refuse(&(struct qp_exploration){.cancel = (enum qp_explore_cancel)9}, "9 is not one of enum qp_explore_cancel");
     assert_int_equal(qp_explore_scenario("none", NULL, &explored), QP_INVALID);
     assert_string_equal(explored.report, "there is no scenario 'none' in this program\n");

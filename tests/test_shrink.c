@@ -36,6 +36,7 @@ static bool fails(struct found *self, const uint32_t *choices, size_t count, str
     struct qp_watch watch = {.recorder = self->recorder, .checker = explorer->checker};
     struct qp_failure_key key;
     struct qp_events events;
+    *size = (struct size){0};
     qp_replay_strategy_init(&replay, choices, count);
     if (qp_execute_watched(&explorer->sim, &explorer->run, &config, &watch, &explorer->result))
         return false;

@@ -1,6 +1,7 @@
 /* See corpus.h for the state. */
 #include "tools/corpus.h"
 #include "tools/selection.h"
+#include "traces/fnv.h"
 #include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -42,7 +43,7 @@ static bool keep_list(struct corpus *self, uint32_t *choices, size_t count, bool
 static struct corpus_bug *keep_bug(struct corpus *self, const struct qp_failure_key *key, char *text, bool known)
 {
     struct corpus_bug *bug;
-    if (self->bug_count == self->bug_room) {
+    if (!self->bugs || self->bug_count == self->bug_room) {
         size_t room = self->bug_room ? self->bug_room * 2 : 8;
         struct corpus_bug *bugs = realloc(self->bugs, room * sizeof *bugs);
         if (!bugs) {
@@ -173,9 +174,9 @@ void corpus_close(struct corpus *self)
 
 static uint64_t number_of(const uint32_t *choices, size_t count)
 {
-    uint64_t hash = 0xcbf29ce484222325u;
+    uint64_t hash = qp_fnv_start;
     for (size_t i = 0; i < count; i++)
-        hash = (hash ^ choices[i]) * 0x100000001b3u;
+        hash = qp_fnv_add(hash, choices[i]);
     return hash;
 }
 

@@ -3,6 +3,7 @@
  * form. Blocks are given in order, those of all scenarios in turn: see explore.h for the state.
  */
 #include "tools/explore.h"
+#include "sim/strategy.h"
 #include "tools/coverage.h"
 #include "tools/selection.h"
 #include "traces/events.h"
@@ -251,6 +252,10 @@ bool explore_options(const struct arguments *arguments, struct qp_explore_option
         complain("--jobs takes at most %d", WORKERS_MOST);
         return false;
     }
+    if (arguments->depth > QP_PCT_DEPTH_MOST) {
+        complain("--depth takes at most %d", QP_PCT_DEPTH_MOST);
+        return false;
+    }
     *options = (struct qp_explore_options){.seed = arguments->first_seed,
                                            .strategy = strategy,
                                            .depth = arguments->depth ? (uint32_t)arguments->depth : 3,
@@ -353,7 +358,7 @@ const struct command explore_command = {
     "broke, the story with a column for each task, and the command that replays it.\n\n"
     "  --all             every scenario of this program\n"
     "  --strategy S      random, pct, pos, surw, portfolio (which takes another for each execution), exhaustive\n"
-    "  --depth N         of pct: how many orderings a bug may need; 3\n"
+    "  --depth N         of pct: how many orderings a bug may need, to 16; 3\n"
     "  --seed N          where to begin; 0. The same seed gives the same result, with any number of jobs\n"
     "  --runs N          cases of each scenario; 10000\n"
     "  --time SECONDS    until so much time has passed, for all of them together\n"

@@ -4,6 +4,7 @@
  * A function is explored as a scenario that is not registered, whose body calls it. State: which function that is, on
  * this thread; NULL outside qp_explore.
  */
+#include "sim/strategy.h"
 #include "tools/command.h"
 #include "tools/failure.h"
 #include "tools/selection.h"
@@ -236,6 +237,8 @@ static enum qp_status complain_about(const struct work *self)
         fprintf(self->report, "there is no scenario '%s' in this program\n", self->scenario.name);
     else if (!is_exhaustive(self) && !qp_explore_strategy_is_known(strategy))
         fprintf(self->report, "there is no strategy '%s': random, pct, pos, surw, portfolio, exhaustive\n", strategy);
+    else if (self->how->depth > QP_PCT_DEPTH_MOST)
+        fprintf(self->report, "a depth of %" PRIu32 " is over %d\n", self->how->depth, QP_PCT_DEPTH_MOST);
     else if (self->how->cancel < QP_CANCEL_NONE || self->how->cancel > QP_CANCEL_RANDOM)
         fprintf(self->report, "%d is not one of enum qp_explore_cancel\n", (int)self->how->cancel);
     else
@@ -261,7 +264,7 @@ static enum qp_status explore_it(const struct qp_scenario *scenario, const struc
                                  struct qp_explored *explored)
 {
     static const struct qp_exploration usual;
-    struct qp_explored unwanted;
+    struct qp_explored unwanted = {.report = NULL};
     struct work *self = calloc(1, sizeof *self);
     size_t size = 0;
     enum qp_status status = QP_NOMEM;

@@ -380,7 +380,7 @@ const struct command fuzz_command = {
     "  --corpus DIR      where lists and bugs are kept, a folder for each scenario; quipu-corpus. They are tried "
     "first\n"
     "  --strategy S      what goes on behind the end of a list: random, pct, pos, surw, portfolio\n"
-    "  --depth N         of pct: how many orderings a bug may need; 3\n"
+    "  --depth N         of pct: how many orderings a bug may need, to 16; 3\n"
     "  --seed N          what the changes are drawn from; 0\n"
     "  --cancel MODE     none, or random: waits are cancelled too\n"
     "  --faults LIST     what is injected, as in explore\n"

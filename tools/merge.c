@@ -31,7 +31,13 @@ static char *read_whole(const char *path)
         complain("%s cannot be read: %s", path, strerror(errno));
         return NULL;
     }
-    while (got && (text = realloc(text, room + 1)) != NULL) {
+    while (got) {
+        char *longer = realloc(text, room + 1);
+        if (!longer)
+            free(text);
+        text = longer;
+        if (!text)
+            break;
         got = fread(text + size, 1, room - size, file);
         size += got;
         if (size == room)

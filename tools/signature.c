@@ -1,24 +1,23 @@
 /* See signature.h. No state. */
 #include "tools/signature.h"
+#include "traces/fnv.h"
 #include <stdlib.h>
 #include <string.h>
-
-static const uint64_t OFFSET = 0xcbf29ce484222325u, PRIME = 0x100000001b3u;
 
 static bool is_digit(char c)
 {
     return c >= '0' && c <= '9';
 }
 
-/* FNV-1a of a line without its numbers, what leads to them, and how far it is indented. */
+/* Of a line without its numbers, what leads to them, and how far it is indented. */
 static uint64_t hash_line(const char *line, size_t length)
 {
-    uint64_t hash = OFFSET;
+    uint64_t hash = qp_fnv_start;
     for (size_t i = 0; i < length; i++) {
         bool leads = (line[i] == ' ' || line[i] == ':' || line[i] == '#') &&
                      (i + 1 == length || line[i + 1] == ' ' || is_digit(line[i + 1]));
         if (!is_digit(line[i]) && !leads)
-            hash = (hash ^ (unsigned char)line[i]) * PRIME;
+            hash = qp_fnv_add(hash, (unsigned char)line[i]);
     }
     return hash;
 }
@@ -84,8 +83,8 @@ bool signature_same_bug(const struct signature *a, const struct signature *b)
 
 uint64_t signature_number(const struct signature *self)
 {
-    uint64_t hash = OFFSET ^ self->key.text ^ (uint64_t)(self->key.rule + 1) << 8 ^ (uint64_t)self->key.outcome;
+    uint64_t hash = qp_fnv_start ^ self->key.text ^ (uint64_t)(self->key.rule + 1) << 8 ^ (uint64_t)self->key.outcome;
     for (size_t i = 0; i < self->count; i++)
-        hash = (hash ^ self->lines[i]) * PRIME;
+        hash = qp_fnv_add(hash, self->lines[i]);
     return hash;
 }

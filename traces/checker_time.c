@@ -139,6 +139,7 @@ static const struct qp_event *since(const struct timed *timed)
 /* Deadlines that are over now: who waits for one can go on, and work must be finished before time goes on. */
 static void leave_heap(struct qp_checker *c, int64_t now_ns)
 {
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): no place below heap_count is empty */
     while (c->heap_count && c->heap[0]->deadline_ns <= now_ns) {
         struct timed *timed = c->heap[0];
         heap_remove(c, timed);

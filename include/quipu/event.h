@@ -66,20 +66,18 @@ enum qp_event_part {
     QP_EVENT_IS_NOTE = 16 << QP_EVENT_FIELDS /* it is for the reader of a trace, and no contract is judged by it */
 };
 
-static inline unsigned qp_event_parts(enum qp_event_kind kind)
-{
-    unsigned parts = 0;
-    switch (kind) {
-#define QP_EVENT(name_of_kind, name, a, b, c, text)                                              \
-    case QP_EVENT_##name_of_kind:                                                                \
-        parts = (sizeof(a) > 1 ? 1u : 0) | (sizeof(b) > 1 ? 2u : 0) | (sizeof(c) > 1 ? 4u : 0) | \
-                (sizeof(text) > 1 ? (unsigned)QP_EVENT_HAS_TEXT : 0);                            \
-        break;
+static const unsigned char qp_event_columns[] = {
+    /* private: those of the table that a kind has */
+#define QP_EVENT(kind, name, a, b, c, text)                                          \
+    (sizeof(a) > 1 ? 1u : 0) | (sizeof(b) > 1 ? 2u : 0) | (sizeof(c) > 1 ? 4u : 0) | \
+        (sizeof(text) > 1 ? (unsigned)QP_EVENT_HAS_TEXT : 0),
 #include <quipu/events.def>
 #undef QP_EVENT
-    case QP_EVENT_KINDS:
-        break;
-    }
+};
+
+static inline unsigned qp_event_parts(enum qp_event_kind kind)
+{
+    unsigned parts = kind < QP_EVENT_KINDS ? qp_event_columns[kind] : 0;
     if (kind >= QP_EVENT_FUTURE_CREATED && kind <= QP_EVENT_BARRIER_WITHDRAWN)
         parts |= QP_EVENT_HAS_OBJECT;
     if ((kind >= QP_EVENT_FUTURE_CREATED && kind <= QP_EVENT_PROMISE_TESTED) || kind == QP_EVENT_VALUE_SENT)

@@ -40,7 +40,7 @@ struct qp_exploration {
     uint64_t runs;        /* cases; 0: 1000. Of "exhaustive" executions; 0: 100000 */
     uint64_t seconds;     /* no case begins after so much time; 0: no bound */
     const char *strategy; /* "random", "pct", "pos", "surw", "portfolio", "exhaustive"; NULL: "portfolio" */
-    uint32_t depth;       /* of "pct": how many orderings a bug may need; 0: 3 */
+    uint32_t depth;       /* of "pct": how many orderings a bug may need, at most 16; 0: 3 */
     /*
      * What is injected besides; an execution that was disturbed must give back what it holds and break no contract, and
      * its assertions and its end do not count, but for what the function bears.
