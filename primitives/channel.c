@@ -47,7 +47,7 @@ struct qp_channel {
     size_t room;      /* slots of the ring */
     char *in, *out;   /* the slot of the next value that enters, and of the first to leave */
     char *ring, *end; /* the first slot, and behind the last */
-    size_t stride;    /* from a slot to the next; where values have numbers, they stand between them */
+    size_t stride;    /* from a slot to the next; where values have numbers, these stand between them */
     size_t size;      /* of a value */
     bool closed, numbered, bounded;
     struct qp_wait_queue receiving, sending, settled;
@@ -63,11 +63,15 @@ enum { UNBOUNDED_ROOM = 8 };
 
 /* ---- the ring ---- */
 
-/* Before each slot, where values have numbers. */
+/* What stands before each slot, where values have numbers: the number, and what the bytes were. */
+struct label {
+    uint64_t id, bytes;
+};
+
 static size_t number_room(const struct qp_channel *self)
 {
     size_t align = self->type->align;
-    return !self->numbered ? 0 : align < sizeof(uint64_t) ? sizeof(uint64_t) : align;
+    return !self->numbered ? 0 : align < sizeof(struct label) ? sizeof(struct label) : align;
 }
 
 static void set_ring(struct qp_channel *self, char *memory, size_t room)
@@ -186,11 +190,11 @@ static void refuse_senders(struct qp_channel *self)
 
 /* ---- values enter and leave ---- */
 
-static uint64_t number_of(const char *slot)
+static struct label label_of(const char *slot)
 {
-    uint64_t id;
-    memcpy(&id, slot - sizeof id, sizeof id);
-    return id;
+    struct label label;
+    memcpy(&label, slot - sizeof label, sizeof label);
+    return label;
 }
 
 /* The bytes of a large value. */
@@ -200,10 +204,12 @@ QP_COLD static struct qp_channel *move_large(struct qp_channel *self, void *to, 
     return self;
 }
 
-/* A value in that slot has a number, by a permit's or none. */
-QP_COLD static struct qp_channel *number(struct qp_channel *self, char *slot, uint64_t id, uint64_t permit)
+/* A value is in that slot, and has a number; by a permit's or none. */
+QP_COLD static struct qp_channel *number(struct qp_channel *self, char *slot, const void *value, uint64_t id,
+                                         uint64_t permit)
 {
-    memcpy(slot - sizeof id, &id, sizeof id);
+    struct label label = {id, QP_TRACING ? qp_value_bytes(self->type, value) : 0};
+    memcpy(slot - sizeof label, &label, sizeof label);
     QP_EMIT(VALUE_QUEUED, .object = self->object.id, .fields = {id, permit});
     return self;
 }
@@ -216,7 +222,7 @@ static inline void enqueue(struct qp_channel *self, const void *value, uint64_t 
     if (!qp_value_move_small(self->size, slot, value))
         self = move_large(self, slot, value);
     if (QP_UNLIKELY(self->numbered))
-        self = number(self, slot, id, permit);
+        self = number(self, slot, value, id, permit);
     if (++self->buffered == 1)
         wake_receiver(self);
 }
@@ -233,7 +239,9 @@ static inline char *dequeue(struct qp_channel *self)
 QP_COLD static struct qp_channel *tell_received(struct qp_channel *self, const char *slot, const void *value)
 {
     char text[QP_PRINT_SIZE];
-    QP_EMIT(VALUE_RECEIVED, .object = self->object.id, .fields = {number_of(slot)},
+    struct label label = label_of(slot);
+    QP_EMIT(VALUE_RECEIVED, .object = self->object.id,
+            .fields = {label.id, label.bytes != qp_value_bytes(self->type, value)},
             .text = qp_print(self->type, value, text));
     return self;
 }
@@ -760,7 +768,7 @@ static void drop_buffered(struct qp_channel *self)
     while (self->buffered) {
         char *slot = dequeue(self);
         self->dropped++;
-        qp_value_drop(self->type, slot, self->object.id, self->numbered ? number_of(slot) : 0, QP_DROP_CHANNEL);
+        qp_value_drop(self->type, slot, self->object.id, self->numbered ? label_of(slot).id : 0, QP_DROP_CHANNEL);
     }
 }
 
@@ -802,14 +810,20 @@ bool qp_receiver_close(struct qp_receiver *receiver)
     return true;
 }
 
+static size_t counted(const struct qp_channel *self, const char *op, size_t count)
+{
+    QP_EMIT(CALLED, .object = self->object.id, .op = op, .fields = {QP_OK, count});
+    return count;
+}
+
 size_t qp_receiver_length(const struct qp_receiver *receiver)
 {
-    return receiver->channel->buffered;
+    return counted(receiver->channel, "length", receiver->channel->buffered);
 }
 
 size_t qp_dropped(const struct qp_receiver *receiver)
 {
-    return receiver->channel->dropped;
+    return counted(receiver->channel, "dropped", receiver->channel->dropped);
 }
 
 /* ---- recv ---- */

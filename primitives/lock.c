@@ -56,6 +56,12 @@ static inline void rwlock_let_in(struct qp_rwlock *lock);
 
 /* ---- the lock as an object ---- */
 
+/* The value is another one since, and was given with these bytes. */
+QP_COLD static void tell_set(const struct lock *lock, uint64_t bytes)
+{
+    qp_value_emit_set(lock->type, lock->value, lock->object.id, lock->value_id, bytes);
+}
+
 static void *create(size_t head, const struct qp_object_kind *kind, const char *name, const struct qp_type *type,
                     const void *value)
 {
@@ -78,7 +84,8 @@ static void *create(size_t head, const struct qp_object_kind *kind, const char *
     lock->value_id = qp_value_number();
     qp_wait_queue_init(&lock->waiters);
     qp_value_move(type->size, lock->value, value);
-    qp_value_emit_set(type, value, lock->object.id, lock->value_id);
+    if (QP_TRACING)
+        tell_set(lock, qp_value_bytes(type, value));
     return lock;
 }
 
@@ -191,13 +198,14 @@ static void exchange(char *left, char *right, size_t size)
 void qp_guard_set(const struct qp_guard *guard, void *value)
 {
     struct lock *lock = locked(guard, "qp_guard_set");
-    uint64_t old = lock->value_id;
+    uint64_t old = lock->value_id, bytes = QP_TRACING ? qp_value_bytes(lock->type, value) : 0;
     if (guard->hold->style == QP_HOLD_READ)
         qp_misuse("qp_guard_set by %s, which only reads %s", qp_task_label(qp_task_id()),
                   qp_object_label(&lock->object));
     lock->value_id = qp_value_number();
-    qp_value_emit_set(lock->type, value, lock->object.id, lock->value_id);
     exchange(lock->value, value, lock->type->size); /* before the drop, which may end the task */
+    if (QP_TRACING)
+        tell_set(lock, bytes);
     qp_value_drop(lock->type, value, lock->object.id, old, QP_DROP_REPLACED);
     qp_value_move(lock->type->size, value, lock->value); /* what is moved leaves its bytes */
 }

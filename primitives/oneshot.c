@@ -30,8 +30,8 @@ struct oneshot {
     struct qp_oneshot_sender sender;
     struct qp_oneshot_receiver receiver;
     const struct qp_type *type;
-    uint64_t value_id;
-    size_t size; /* of the whole block */
+    uint64_t value_id, bytes; /* of the value, where somebody listens: its number, and what its bytes were */
+    size_t size;              /* of the whole block */
     void *value;
     bool used, has_sender, has_receiver, full;
     struct qp_wait_queue receiving;
@@ -136,6 +136,7 @@ enum qp_status qp_oneshot_send(struct qp_oneshot_sender *sender, void *value)
     }
     qp_value_move(self->type->size, self->value, value);
     self->value_id = id;
+    self->bytes = QP_TRACING ? qp_value_bytes(self->type, value) : 0;
     self->full = true;
     QP_EMIT(VALUE_QUEUED, .object = self->object.id, .fields = {id});
     wake_receiver(self);
@@ -170,7 +171,8 @@ static bool ready(const struct oneshot *self)
 QP_COLD static void tell_received(const struct oneshot *self, const void *value)
 {
     char text[QP_PRINT_SIZE];
-    QP_EMIT(VALUE_RECEIVED, .object = self->object.id, .fields = {self->value_id},
+    QP_EMIT(VALUE_RECEIVED, .object = self->object.id,
+            .fields = {self->value_id, self->bytes != qp_value_bytes(self->type, value)},
             .text = qp_print(self->type, value, text));
 }
 

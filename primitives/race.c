@@ -18,21 +18,35 @@ static void drop_arms(const struct qp_race_future *self)
         qp_future_drop(self->arms[i].future);
 }
 
+/* An arm is ready: its on_win runs. */
+static void win(const struct qp_race_future *self, size_t index, enum qp_status status)
+{
+    const struct qp_race_arm *arm = &self->arms[index];
+    QP_EMIT(RACE_WON, .future = self->future.id, .op = "race", .fields = {index, (uint64_t)status});
+    if (arm->on_win)
+        arm->on_win(arm->context, status);
+}
+
+/* Notes which arm won, and tells what stands there then. */
+static void give_winner(const struct qp_race_future *self, size_t index, enum qp_status status)
+{
+    if (!self->winner)
+        return;
+    *self->winner = index;
+    QP_EMIT(STATUS_GIVEN, .future = self->future.id, .op = "race", .fields = {*self->winner, (uint64_t)status});
+}
+
 static enum qp_status race_poll(struct qp_future *future, struct qp_waker *waker)
 {
     struct qp_race_future *self = (struct qp_race_future *)future;
     size_t i;
     for (i = 0; i < self->count; i++) {
-        const struct qp_race_arm *arm = &self->arms[i];
-        enum qp_status status = qp_poll(arm->future, waker);
+        enum qp_status status = qp_poll(self->arms[i].future, waker);
         if (status == QP_PENDING)
             continue;
-        QP_EMIT(RACE_WON, .future = future->id, .op = "race", .fields = {i});
-        if (arm->on_win)
-            arm->on_win(arm->context, status);
+        win(self, i, status);
         drop_arms(self);
-        if (self->winner)
-            *self->winner = i;
+        give_winner(self, i, status);
         return status;
     }
     return self->count ? QP_PENDING : QP_NO_ARMS;
@@ -62,6 +76,16 @@ struct qp_future *qp_race_init(struct qp_race_future *self, const struct qp_race
 
 /* ---- join_all ---- */
 
+/* Notes the status of a future that is ready, and tells what stands there then. */
+static void give_status(const struct qp_join_all_future *self, size_t index, enum qp_status status)
+{
+    if (!self->statuses)
+        return;
+    self->statuses[index] = status;
+    QP_EMIT(STATUS_GIVEN, .future = self->future.id, .op = "join_all",
+            .fields = {index, (uint64_t)self->statuses[index]});
+}
+
 /* The first future in order that did not give QP_OK decides; it is kept as a number in `stage` of the base. */
 static enum qp_status join_all_poll(struct qp_future *future, struct qp_waker *waker)
 {
@@ -76,8 +100,7 @@ static enum qp_status join_all_poll(struct qp_future *future, struct qp_waker *w
             pending++;
             continue;
         }
-        if (self->statuses)
-            self->statuses[i] = status;
+        give_status(self, i, status);
         if (status != QP_OK && (self->first_failed == SIZE_MAX || i < self->first_failed)) {
             self->first_failed = i;
             future->stage = (uint8_t)status;

@@ -224,6 +224,7 @@ void qp_semaphore_close(struct qp_semaphore *self)
 
 bool qp_semaphore_is_closed(const struct qp_semaphore *self)
 {
+    QP_EMIT(CALLED, .object = self->object.id, .op = "is_closed", .fields = {self->closed ? QP_CLOSED : QP_OK});
     return self->closed;
 }
 

@@ -9,6 +9,13 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+
+#if __has_include(<valgrind/memcheck.h>)
+#include <valgrind/memcheck.h>
+#else
+#define VALGRIND_MAKE_MEM_DEFINED(start, size) 0
+#endif
 
 /* ---- memory ---- */
 
@@ -70,6 +77,23 @@ QP_COLD struct qp_waker *qp_wait_tell_granted(struct qp_waker *waker, const stru
 uint64_t qp_value_next(void)
 {
     return ++qp_thread.runtime->next_value;
+}
+
+/* What it makes of bytes that nobody ever wrote (there may be some between members) is not a mistake of anybody. */
+QP_COLD uint64_t qp_value_bytes(const struct qp_type *type, const void *value)
+{
+    const unsigned char *at = value;
+    uint64_t sum = type->size, word;
+    size_t left, taken;
+    for (left = type->size; left; left -= taken, at += taken) {
+        taken = left < sizeof word ? left : sizeof word;
+        word = 0;
+        memcpy(&word, at, taken);
+        sum = (sum ^ word) * 0x9e3779b97f4a7c15u;
+        sum ^= sum >> 32;
+    }
+    (void)VALGRIND_MAKE_MEM_DEFINED(&sum, sizeof sum);
+    return sum;
 }
 
 /* ---- labels for sentences ---- */

@@ -53,11 +53,19 @@ static inline void qp_value_move(size_t size, void *to, const void *from)
         memcpy(to, from, size);
 }
 
-/* Tells that a value was set into a lock. */
-static inline void qp_value_emit_set(const struct qp_type *type, const void *value, uint64_t object, uint64_t id)
+/*
+ * The bytes of a value in one number, to see whether those that come out are those that went in. Not for the trace:
+ * there may be addresses among them. Only while tracing.
+ */
+uint64_t qp_value_bytes(const struct qp_type *type, const void *value);
+
+/* Tells that a value was set into a lock, where it is by now, and that it had these bytes. */
+static inline void qp_value_emit_set(const struct qp_type *type, const void *value, uint64_t object, uint64_t id,
+                                     uint64_t bytes)
 {
     char text[QP_PRINT_SIZE];
-    QP_EMIT(VALUE_SET, .object = object, .fields = {id}, .text = qp_print(type, value, text));
+    QP_EMIT(VALUE_SET, .object = object, .fields = {id, bytes != qp_value_bytes(type, value)},
+            .text = qp_print(type, value, text));
 }
 
 /* Drops a value that nobody took, and says why. */

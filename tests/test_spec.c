@@ -98,6 +98,8 @@ static const struct {
     {"bounded: send", "op=send"},
     {"try_send", "op=try_send"},
     {"clone, is_closed", "op=is_closed"},
+    {"channels: length, dropped", "op=length"},
+    {"channels: length, dropped", "op=dropped"},
     {"reserve", "op=reserve"},
     {"permit.send", "op=permit_send"},
     {"a dropped permit", "style=4"},
@@ -126,6 +128,7 @@ static const struct {
     {"race(arm, ...)", "race.won"},
     {"race for value", "op=race"},
     {"race: join_all", "op=join_all"},
+    {"race: join_all", "status.given"},
     {"select_timeout, race_timeout", "op=timeout "},
     {"runtime: main, shutdown", "runtime.closing"},
 };

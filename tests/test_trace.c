@@ -421,7 +421,7 @@ static const char golden[] =
     "\"object\":9007199254740991,\"future\":\"9007199254740992\",\"op\":\"\",\"value\":\"18446744073709551615\","
     "\"print\":\"\"}\n"
     "{\"seq\":7,\"t\":\"-9223372036854775808\",\"event\":\"task.completed\",\"task\":1}\n"
-    "{\"seq\":8,\"t\":\"9223372036854775807\",\"event\":\"value.set\",\"value\":0}\n"
+    "{\"seq\":8,\"t\":\"9223372036854775807\",\"event\":\"value.set\",\"value\":0,\"altered\":0}\n"
     "{\"summary\":{\"events\":8,\"digest\":\"ebbb2184855ea2a3\",\"outcome\":\"deadlock\","
     "\"report\":\"task 1 waits\\nfor ever\",\"time\":1500001,\"steps\":12}}\n";
 

@@ -68,6 +68,8 @@ static enum op find_op(const char *name)
         {"try_write", OP_TRY_WRITE},
         {"try_acquire", OP_TRY_ACQUIRE},
         {"available_permits", OP_AVAILABLE},
+        {"length", OP_LENGTH},
+        {"dropped", OP_DROPPED},
     };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         if (all[i].name[0] == name[0] && strcmp(all[i].name, name) == 0)
@@ -285,6 +287,7 @@ static void (*const judges[QP_EVENT_KINDS])(struct qp_checker *c, const struct q
     [QP_EVENT_FUTURE_DROPPED] = on_future_dropped,
     [QP_EVENT_FUTURE_DROPPING] = on_future_dropping,
     [QP_EVENT_RACE_WON] = on_race_won,
+    [QP_EVENT_STATUS_GIVEN] = on_status_given,
     [QP_EVENT_FUTURE_INNER] = on_future_inner,
     [QP_EVENT_PROMISE_MADE] = on_promise,
     [QP_EVENT_PROMISE_TESTED] = on_promise,

@@ -1,8 +1,9 @@
 /*
  * Channels, bounded and unbounded: the model.
  *
- * State of a channel: its values, first to last; how many slots are reserved, by permits and by waits that were granted
- * one; the queues of those who wait to send and to receive; how many senders and receivers; whether it is closed. A
+ * State of a channel: its values, first to last, and how many were dropped; how many slots are reserved, by permits and
+ * by waits that were granted one; the queues of those who wait to send and to receive; how many senders and receivers;
+ * whether it is closed. A
  * value enters when its send is ready, or its call answers ok; it leaves when a recv is ready with it, or a call was.
  */
 #include "traces/checker_model.h"
@@ -328,7 +329,11 @@ void channel_called(struct qp_checker *c, struct object *o, enum op op, const st
         permit_send_called(c, o, e);
     else if (op == OP_TRY_RECV)
         try_recv_called(c, o, e);
-    else if ((e->fields[0] == QP_CLOSED) != o->closed)
+    else if (op == OP_LENGTH && e->fields[1] != o->buffered)
+        report(c, QP_RULE_CHAN_LENGTH_1, o, e, o->first ? &o->first->since : NULL, NULL);
+    else if (op == OP_DROPPED && e->fields[1] != o->dropped)
+        report(c, QP_RULE_CHAN_DROPPED_1, o, e, NULL, NULL);
+    else if (op == OP_IS_CLOSED && (e->fields[0] == QP_CLOSED) != o->closed)
         report(c, QP_RULE_CHAN_CLOSED_1, o, e, o->closed ? &o->closed_by : NULL, NULL);
 }
 

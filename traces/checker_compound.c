@@ -2,7 +2,8 @@
  * Futures made of others: timeout, timeout_join, race, join_all. No state but that of the futures.
  *
  * Each poll is a pass over the children: `cursor` is the one to be polled next, `won` whether one was ready in this
- * pass. Children that are over are gone from the list, so the first child is always the first that is left.
+ * pass: in a race and a timeout the first one, in a join the last one. Children that are over are gone from the list,
+ * so the first child is always the first that is left.
  */
 #include "traces/checker_model.h"
 
@@ -41,12 +42,11 @@ void compound_child_polled(struct qp_checker *c, struct future *f, struct future
 
 void compound_child_ready(struct future *f, const struct future *child, uint64_t status)
 {
-    if (f->op == OP_JOIN_ALL) {
-        if (status == QP_OK || child->index >= f->more.failed_index)
-            return;
+    if (f->op == OP_JOIN_ALL && status != QP_OK && child->index < f->more.failed_index) {
         f->more.failed_index = child->index;
         f->more.failed_status = status;
-    } else if (!f->won) {
+    }
+    if (f->op == OP_JOIN_ALL || !f->won) {
         f->won = true;
         f->won_index = child->index;
         f->won_status = status;
@@ -80,8 +80,22 @@ void on_race_won(struct qp_checker *c, const struct qp_event *e)
         report(c, QP_RULE_TRACE_NEST_1, NULL, e, NULL, NULL);
     else if (!f->won || f->told || f->won_index != e->fields[0])
         report(c, QP_RULE_RACE_WIN_1, NULL, e, &f->since, NULL);
+    else if (f->won_status != e->fields[1])
+        report(c, QP_RULE_RACE_WIN_2, NULL, e, &f->since, NULL);
     if (f)
         f->told = true;
+}
+
+/* It is of the one that was ready just before, or that won. */
+void on_status_given(struct qp_checker *c, const struct qp_event *e)
+{
+    const struct future *f = table_find(&c->future_table, e->future);
+    if (!f)
+        report(c, QP_RULE_TRACE_FUTURE_1, NULL, e, NULL, NULL);
+    else if (f != c->innermost || (f->op != OP_JOIN_ALL && f->op != OP_RACE) || !f->polling)
+        report(c, QP_RULE_TRACE_NEST_1, NULL, e, NULL, NULL);
+    else if (!f->won || f->won_index != e->fields[0] || f->won_status != e->fields[1])
+        report(c, f->op == OP_RACE ? QP_RULE_RACE_WIN_3 : QP_RULE_JOIN_STATUS_2, NULL, e, &f->since, NULL);
 }
 
 /* ---- timeout, timeout_join ---- */

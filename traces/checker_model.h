@@ -142,6 +142,8 @@ enum op {
     OP_TRY_WRITE,
     OP_TRY_ACQUIRE,
     OP_AVAILABLE,
+    OP_LENGTH,
+    OP_DROPPED,
     OPS
 };
 
@@ -302,7 +304,7 @@ struct object {
     uint64_t id, capacity;
     enum kind kind;
     bool spoilt, destroyed, closed, used, promised, writer, has_sender, has_receiver;
-    uint64_t senders, receivers, reserved, buffered, readers, available;
+    uint64_t senders, receivers, reserved, buffered, dropped, readers, available;
     uint64_t references; /* futures that point here */
     struct queue waiting, receiving;
     struct value *first, *last; /* buffered; or the one value of a lock or a one-shot */
@@ -527,6 +529,7 @@ void on_future_ready(struct qp_checker *c, const struct qp_event *e);
 void on_future_dropping(struct qp_checker *c, const struct qp_event *e);
 void on_future_dropped(struct qp_checker *c, const struct qp_event *e);
 void on_race_won(struct qp_checker *c, const struct qp_event *e);
+void on_status_given(struct qp_checker *c, const struct qp_event *e);
 void on_promise(struct qp_checker *c, const struct qp_event *e);
 void on_promise_settled(struct qp_checker *c, const struct qp_event *e);
 

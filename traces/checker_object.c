@@ -133,7 +133,8 @@ static bool fits(enum kind kind, enum op op)
     switch (kind) {
     case CHANNEL:
     case UNBOUNDED:
-        return op == OP_SEND || op == OP_RESERVE || op == OP_RECV || (op >= OP_TRY_SEND && op <= OP_IS_CLOSED);
+        return op == OP_SEND || op == OP_RESERVE || op == OP_RECV || (op >= OP_TRY_SEND && op <= OP_IS_CLOSED) ||
+               op == OP_LENGTH || op == OP_DROPPED;
     case ONESHOT:
         return op == OP_ONESHOT_RECV || op == OP_ONESHOT_SEND;
     case MUTEX:
@@ -141,7 +142,7 @@ static bool fits(enum kind kind, enum op op)
     case RWLOCK:
         return op == OP_READ || op == OP_WRITE || op == OP_TRY_READ || op == OP_TRY_WRITE;
     case SEMAPHORE:
-        return op == OP_ACQUIRE || op == OP_TRY_ACQUIRE || op == OP_AVAILABLE;
+        return op == OP_ACQUIRE || op == OP_TRY_ACQUIRE || op == OP_AVAILABLE || op == OP_IS_CLOSED;
     case BARRIER:
         return op == OP_BARRIER;
     case KIND_OTHER:

@@ -127,7 +127,9 @@ void semaphore_called(struct qp_checker *c, struct object *o, enum op op, const 
 {
     if (op == OP_TRY_ACQUIRE)
         try_acquire_called(c, o, e);
-    else if (e->fields[1] != o->available)
+    else if (op == OP_IS_CLOSED && (e->fields[0] == QP_CLOSED) != o->closed)
+        report(c, QP_RULE_SEM_CLOSED_1, o, e, NULL, NULL);
+    else if (op == OP_AVAILABLE && e->fields[1] != o->available)
         report(c, QP_RULE_SEM_AVAILABLE_1, o, e, NULL, NULL);
 }
 

@@ -109,6 +109,13 @@ bool value_of_call(struct qp_checker *c, struct object *o, const struct qp_event
 
 /* ---- received, returned ---- */
 
+/* It has other bytes than it had when it was given. */
+static void check_bytes(struct qp_checker *c, const struct value *v, const struct qp_event *e)
+{
+    if (e->fields[1])
+        report(c, QP_RULE_VALUE_BYTES_1, NULL, e, &v->since, NULL);
+}
+
 static void received_outside(struct qp_checker *c, struct value *v, const struct qp_event *e)
 {
     const struct future *f = c->innermost;
@@ -128,6 +135,7 @@ void on_value_received(struct qp_checker *c, const struct qp_event *e)
     it_came(c);
     if (!o || !v)
         return;
+    check_bytes(c, v, e);
     if (o->spoilt) {
         forget_value(c, v);
         return;
@@ -219,6 +227,8 @@ void on_value_dropped(struct qp_checker *c, const struct qp_event *e)
         report(c, rule, v->object, e, &v->since, NULL);
     if (v->future)
         v->future->value_over = true;
+    if (v->object)
+        v->object->dropped++;
     forget_value(c, v);
 }
 
@@ -244,6 +254,7 @@ void on_value_set(struct qp_checker *c, const struct qp_event *e)
         report(c, QP_RULE_TRACE_OBJECT_1, NULL, e, &o->made, NULL);
         return;
     }
+    check_bytes(c, v, e);
     if (old) {
         if (!has_it_alone(o, e->task))
             report(c, QP_RULE_LOCK_SET_1, o, e, &old->since, NULL);

@@ -80,7 +80,8 @@ static inline unsigned qp_event_parts(enum qp_event_kind kind)
     unsigned parts = kind < QP_EVENT_KINDS ? qp_event_columns[kind] : 0;
     if (kind >= QP_EVENT_FUTURE_CREATED && kind <= QP_EVENT_BARRIER_WITHDRAWN)
         parts |= QP_EVENT_HAS_OBJECT;
-    if ((kind >= QP_EVENT_FUTURE_CREATED && kind <= QP_EVENT_PROMISE_TESTED) || kind == QP_EVENT_VALUE_SENT)
+    if ((kind >= QP_EVENT_FUTURE_CREATED && kind <= QP_EVENT_PROMISE_TESTED) || kind == QP_EVENT_STATUS_GIVEN ||
+        kind == QP_EVENT_VALUE_SENT)
         parts |= QP_EVENT_HAS_FUTURE | QP_EVENT_HAS_OP;
     if (kind == QP_EVENT_CALLED)
         parts |= QP_EVENT_HAS_OP;

@@ -137,6 +137,7 @@ const model = (() => {
     'future.dropped': (row) => `${opOf(row)}${of(row)}: dropped`,
     'future.inner': (row) => `${opOf(row)} holds future ${row[7]}, its number ${row[8]}`,
     'race.won': (row) => `arm ${row[7]} wins the race`,
+    'status.given': (row) => `notes ${statusName(row[8])} as the status of its number ${row[7]}`,
     'object.created': (row) => `makes ${objectName(row[3])}`,
     'object.named': (row) => `names it ${row[10] || ''}`,
     'object.destroyed': (row) => `${objectName(row[3])} is no more`,
