@@ -3,16 +3,20 @@
  *
  * State, for each thread: a list of free stacks for each size class, last used first, and the list of the slabs that
  * they were cut from. Invariants: a slab's stacks are all of one class; a slab is unmapped only when all of its stacks
- * are free.
+ * are free, by qp_stacks_trim or when the thread ends.
  */
 
 #define _GNU_SOURCE
 #include "scheduler/stack.h"
 #include "scheduler/overflow.h"
 #include "scheduler/thread.h"
+#include <pthread.h>
 #include <quipu/runtime.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #if defined(__has_include)
@@ -23,6 +27,7 @@
 #ifndef VALGRIND_STACK_REGISTER
 #define VALGRIND_STACK_REGISTER(start, end) 0
 #define VALGRIND_STACK_DEREGISTER(id) ((void)(id))
+#define RUNNING_ON_VALGRIND 0
 #endif
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -38,30 +43,43 @@
 #define ASAN_UNPOISON_MEMORY_REGION(address, size) ((void)(address), (void)(size))
 #endif
 
+/* What the kernel may know and the C library may not yet. */
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL 102
+#endif
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+#ifndef SYS_process_madvise
+#define SYS_process_madvise 440
+#endif
+#ifndef PIDFD_SELF
+#define PIDFD_SELF (-10000)
 #endif
 
 enum {
     CLASSES = 15, /* 16 KiB << 0 up to 256 MiB */
     COLOURS = 20, /* 128 bytes apart: up to 2432 bytes, which leaves most of a page for frames */
     COLOUR_STEP = 128,
-    SLAB_BYTES = 2 << 20, /* about, for small stacks */
+    SLAB_BYTES = 2 << 20, /* at most, but for one large stack */
+    SLAB_STACKS = 64,     /* likewise */
+    FIRST_STACKS = 4,
     MOST_MAPPED_GUARDS = 8000
 };
 
-struct slab {
-    struct slab *next;
+struct qp_stack_slab {
+    struct qp_stack_slab *next;
     char *memory;
-    size_t bytes, stride, size, count;
-    size_t in_use;
+    size_t stride, size, count;
+    size_t in_use; /* while the pool is trimmed */
     size_t mapped_guards;
-    unsigned valgrind[64]; /* one for each stack */
+    unsigned valgrind[SLAB_STACKS];
 };
 
 struct pool {
     struct qp_stack *free[CLASSES];
-    struct slab *slabs;
+    struct qp_stack_slab *slabs;
+    size_t stacks; /* in all of them */
     unsigned colour;
     size_t mapped_guards;
 };
@@ -79,8 +97,20 @@ static inline unsigned rank_of(size_t size)
     return units ? 64 - (unsigned)__builtin_clzll(units) : 0;
 }
 
+/* Tells the kernel the same about one page of each stack, all in one call. False: it does not know how. */
+static bool advise(const struct qp_stack_slab *slab, size_t offset, int advice)
+{
+    struct iovec pages[SLAB_STACKS];
+    size_t i;
+    if (RUNNING_ON_VALGRIND)
+        return false; /* it would say that it does not either */
+    for (i = 0; i < slab->count; i++)
+        pages[i] = (struct iovec){slab->memory + i * slab->stride + offset, page_size()};
+    return syscall(SYS_process_madvise, PIDFD_SELF, pages, slab->count, advice, 0) == (long)(slab->count * page_size());
+}
+
 /* Guards a page, one way or the other. */
-static void guard(struct slab *slab, char *page)
+static void guard(struct qp_stack_slab *slab, char *page)
 {
     if (madvise(page, page_size(), MADV_GUARD_INSTALL) == 0)
         return;
@@ -90,65 +120,92 @@ static void guard(struct slab *slab, char *page)
     slab->mapped_guards++;
 }
 
-/* Cuts the index-th stack out of a slab: a guard page, `size` bytes, and its head at the top of these. */
-static struct qp_stack *cut(struct slab *slab, size_t index)
+static void guard_all(struct qp_stack_slab *slab)
 {
-    char *low = slab->memory + index * slab->stride, *end = low + page_size() + slab->size;
+    size_t i;
+    if (!advise(slab, 0, MADV_GUARD_INSTALL))
+        for (i = 0; i < slab->count; i++)
+            guard(slab, slab->memory + i * slab->stride);
+}
+
+/* The index-th stack of a slab: a guard page, `size` bytes, and its head at the top of these. */
+static struct qp_stack *cut(struct qp_stack_slab *slab, size_t index)
+{
+    char *low = slab->memory + index * slab->stride + page_size(), *end = low + slab->size;
     size_t offset = (size_t)(pool.colour++ % COLOURS) * COLOUR_STEP;
     struct qp_stack *stack = (struct qp_stack *)(void *)(end - offset - sizeof(struct qp_stack));
-    guard(slab, low);
-    slab->valgrind[index] = (unsigned)VALGRIND_STACK_REGISTER(low + page_size(), end);
-    stack->bottom = low + page_size();
+    slab->valgrind[index] = (unsigned)VALGRIND_STACK_REGISTER(low, end);
+    stack->slab = slab;
+    stack->bottom = low;
     stack->top = (char *)((uintptr_t)stack & ~(uintptr_t)63);
     stack->size = slab->size;
     return stack;
 }
 
-static struct slab *slab_of(const struct qp_stack *stack)
+/* As many stacks as there are: the pool doubles, up to slabs of SLAB_BYTES. */
+static size_t stacks_of_slab(size_t stride)
 {
-    struct slab *slab = pool.slabs;
-    const char *at = (const char *)stack;
-    while (slab && !(at >= slab->memory && at < slab->memory + slab->bytes))
-        slab = slab->next;
-    return slab;
+    size_t most = SLAB_BYTES / stride, count = pool.stacks > FIRST_STACKS ? pool.stacks : FIRST_STACKS;
+    most = most > SLAB_STACKS ? SLAB_STACKS : most < 1 ? 1 : most;
+    return count < most ? count : most;
 }
 
-/* Maps a slab of stacks; memory is reserved, not yet used, and a stack's page costs something when it is touched. */
-static struct slab *map_slab(size_t size)
+/* ---- the thread's end ---- */
+
+static pthread_once_t key_made = PTHREAD_ONCE_INIT;
+static pthread_key_t key; /* whoever has a pool has a value for it */
+static bool has_key;
+
+static void thread_ends(void *value)
+{
+    (void)value;
+    qp_stacks_trim();
+}
+
+static void make_key(void)
+{
+    has_key = pthread_key_create(&key, thread_ends) == 0;
+}
+
+static void trim_when_the_thread_ends(void)
+{
+    pthread_once(&key_made, make_key);
+    if (has_key)
+        pthread_setspecific(key, &pool);
+}
+
+/* ---- slabs ---- */
+
+static struct qp_stack_slab *map_slab(size_t size)
 {
     size_t pages = size / page_size() + 1; /* and the guard */
-    size_t stride = (pages % 2 ? pages : pages + 1) * page_size();
-    size_t count = SLAB_BYTES / stride;
-    struct slab *slab;
-    void *memory;
-    if (count < 1)
-        count = 1;
-    if (count > 64)
-        count = 64;
-    memory = mmap(NULL, stride * count + page_size(), PROT_READ | PROT_WRITE,
-                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
-    if (memory == MAP_FAILED)
+    size_t stride = (pages % 2 ? pages : pages + 1) * page_size(), count = stacks_of_slab(stride);
+    struct qp_stack_slab *slab = malloc(sizeof *slab);
+    void *memory = slab ? mmap(NULL, stride * count, PROT_READ | PROT_WRITE,
+                               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0)
+                        : MAP_FAILED;
+    if (memory == MAP_FAILED) {
+        free(slab);
         return NULL;
-    slab = (struct slab *)(void *)((char *)memory + stride * count);
-    slab->memory = memory;
-    slab->bytes = stride * count + page_size();
-    slab->stride = stride;
-    slab->size = size;
-    slab->count = count;
-    slab->in_use = 0;
-    slab->mapped_guards = 0;
-    slab->next = pool.slabs;
+    }
+    *slab =
+        (struct qp_stack_slab){.next = pool.slabs, .memory = memory, .stride = stride, .size = size, .count = count};
     pool.slabs = slab;
+    pool.stacks += count;
     return slab;
 }
 
+/* Memory is reserved, but for the page that begins each stack: many at once cost less than one fault each. */
 static bool grow(unsigned rank)
 {
-    struct slab *slab = map_slab(QP_STACK_LEAST << rank);
+    struct qp_stack_slab *slab = map_slab(QP_STACK_LEAST << rank);
     size_t i;
     if (!slab)
         return false;
     qp_overflow_watch();
+    trim_when_the_thread_ends();
+    guard_all(slab);
+    advise(slab, slab->size, MADV_POPULATE_WRITE);
     for (i = slab->count; i-- > 0;) {
         struct qp_stack *stack = cut(slab, i);
         stack->next = pool.free[rank];
@@ -182,17 +239,17 @@ bool qp_stack_guards(const struct qp_stack *stack, const void *address)
     return at < stack->bottom && at >= stack->bottom - page_size();
 }
 
-/* Counts for each slab how many of its stacks are free. */
-static void count_free(void)
+/* Counts for each slab how many of its stacks are not free. */
+static void count_in_use(void)
 {
     unsigned rank;
-    struct slab *slab;
+    struct qp_stack_slab *slab;
     struct qp_stack *stack;
     for (slab = pool.slabs; slab; slab = slab->next)
         slab->in_use = slab->count;
     for (rank = 0; rank < CLASSES; rank++)
         for (stack = pool.free[rank]; stack; stack = stack->next)
-            slab_of(stack)->in_use--;
+            stack->slab->in_use--;
 }
 
 static void forget_free_of_unused_slabs(void)
@@ -201,7 +258,7 @@ static void forget_free_of_unused_slabs(void)
     for (rank = 0; rank < CLASSES; rank++) {
         struct qp_stack **link = &pool.free[rank];
         while (*link) {
-            if (slab_of(*link)->in_use == 0)
+            if ((*link)->slab->in_use == 0)
                 *link = (*link)->next;
             else
                 link = &(*link)->next;
@@ -209,22 +266,29 @@ static void forget_free_of_unused_slabs(void)
     }
 }
 
+static void unmap_slab(struct qp_stack_slab *slab)
+{
+    size_t i;
+    pool.stacks -= slab->count;
+    pool.mapped_guards -= slab->mapped_guards;
+    for (i = 0; i < slab->count; i++)
+        VALGRIND_STACK_DEREGISTER(slab->valgrind[i]);
+    munmap(slab->memory, slab->stride * slab->count);
+    free(slab);
+}
+
 void qp_stacks_trim(void)
 {
-    struct slab **link = &pool.slabs;
-    count_free();
+    struct qp_stack_slab **link = &pool.slabs;
+    count_in_use();
     forget_free_of_unused_slabs();
     while (*link) {
-        struct slab *slab = *link;
-        size_t i;
+        struct qp_stack_slab *slab = *link;
         if (slab->in_use) {
             link = &slab->next;
-            continue;
+        } else {
+            *link = slab->next;
+            unmap_slab(slab);
         }
-        *link = slab->next;
-        pool.mapped_guards -= slab->mapped_guards;
-        for (i = 0; i < slab->count; i++)
-            VALGRIND_STACK_DEREGISTER(slab->valgrind[i]);
-        munmap(slab->memory, slab->bytes);
     }
 }

@@ -5,8 +5,10 @@
 #include "scheduler/stack.h"
 #include "tests/child.h"
 #include "tests/support.h"
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 
 /* ---- choices ---- */
 
@@ -359,6 +361,26 @@ static void stacks_are_used_again_and_can_be_trimmed(void **state)
     qp_stacks_trim();
 }
 
+static void *take_a_stack_and_end(void *where)
+{
+    struct qp_stack *stack = qp_stack_take(0);
+    *(char **)where = stack ? stack->bottom : NULL;
+    if (stack)
+        qp_stack_give_back(stack);
+    return NULL;
+}
+
+static void a_threads_stacks_end_with_it(void **state)
+{
+    pthread_t thread;
+    char *bottom;
+    (void)state;
+    assert_int_equal(pthread_create(&thread, NULL, take_a_stack_and_end, &bottom), 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_non_null(bottom);
+    assert_int_equal(msync(bottom, 1, MS_ASYNC), -1); /* nothing is mapped there */
+}
+
 static uint64_t use_stack(unsigned depth, const volatile char *above)
 {
     volatile char here[1024];
@@ -496,6 +518,7 @@ int main(void)
         cmocka_unit_test(what_functions_own_goes_innermost_first),
         cmocka_unit_test(a_thousand_functions_deep),
         cmocka_unit_test(stacks_are_used_again_and_can_be_trimmed),
+        cmocka_unit_test(a_threads_stacks_end_with_it),
         cmocka_unit_test(a_task_may_ask_for_more_stack),
         cmocka_unit_test(a_run_without_end_is_stopped),
         cmocka_unit_test(a_deadlock_says_who_waits_for_whom),

@@ -53,7 +53,7 @@ void qp_runtime_destroy(struct qp_runtime *runtime);
 struct qp_runtime *qp_runtime_enter(struct qp_runtime *runtime);
 bool qp_runtime_turn(struct qp_runtime *runtime);
 
-/* Gives the thread's pooled stacks back to the system. Those in use stay. */
+/* Gives the thread's pooled stacks back to the system, as the thread's end does. Those in use stay. */
 void qp_stacks_trim(void);
 
 /* A draw below `count`; 0: any 64 bits. In simulation from the seed. Misuse outside a runtime. */
