@@ -28,12 +28,10 @@ int64_t qp_now(void)
     return runtime->env.now(runtime->env.context);
 }
 
-/* Tells, at the first poll, how long it may take, and what task it is about; unless it is a task of its own. */
+/* Tells, at the first poll, how long it may take, and what task it is about. */
 QP_COLD static void tell_asked(const struct qp_future *future, int64_t duration_ns, uint64_t target)
 {
-    if (future->id)
-        QP_EMIT(FUTURE_ASKED, .future = future->id, .op = future->ops->name,
-                .fields = {(uint64_t)duration_ns, 0, target});
+    QP_EMIT(FUTURE_ASKED, .future = future->id, .op = future->ops->name, .fields = {(uint64_t)duration_ns, 0, target});
 }
 
 /* A deadline of the future that is polled: started by its first poll, looked at by each. */

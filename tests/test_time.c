@@ -136,7 +136,7 @@ static void test_a_deadline_beyond_the_clock_never_comes(void **state)
     size_t i;
     (void)state;
     for (i = 0; i < sizeof durations / sizeof durations[0]; i++)
-        run_expecting(sleeps_for_ever, &durations[i], QP_DEADLOCK, "deadlock: every task waits");
+        run_expecting(sleeps_for_ever, &durations[i], QP_DEADLOCK, "every task waits");
     durations[0] = QP_NEVER - MS(1) - 1; /* the last nanosecond that comes */
     assert_int_equal(run_seed(sleeps_for_ever, &durations[0], 0)->time_ns, QP_NEVER - 1);
 }

@@ -67,7 +67,7 @@ enum qp_event_part {
 };
 
 static const unsigned char qp_event_columns[] = {
-    /* private: those of the table that a kind has */
+/* private: those of the table that a kind has */
 #define QP_EVENT(kind, name, a, b, c, text)                                          \
     (sizeof(a) > 1 ? 1u : 0) | (sizeof(b) > 1 ? 2u : 0) | (sizeof(c) > 1 ? 4u : 0) | \
         (sizeof(text) > 1 ? (unsigned)QP_EVENT_HAS_TEXT : 0),

@@ -40,7 +40,7 @@ extern "C" {
     X(CANCELLED, "task was cancelled")                                          \
     X(PANICKED, "task panicked")                                                \
     X(NOMEM, "out of memory")                                                   \
-    X(DEADLOCK, "deadlock: every task waits and nothing can wake one")          \
+    X(DEADLOCK, "every task waits and nothing can wake one")                    \
     X(FAILED, "an assertion failed")                                            \
     X(MISUSE, "the library was misused")                                        \
     X(LIMIT, "the step limit was reached")                                      \
