@@ -15,19 +15,38 @@ enum {
     MANY = 16         /* ready tasks: their stacks may not all be near the processor */
 };
 
+/* Whether the loop would do nothing after this step but take the next ready task. */
+static inline bool may_go_on(const struct qp_coroutine *self)
+{
+    const struct qp_runtime *runtime = qp_thread.runtime;
+    return (self->future.stage & QP_COROUTINE_TASK) && runtime->steps < runtime->free_until &&
+           !(qp_thread.task->flags & QP_TASK_ABORTED);
+}
+
+/* Whether its stack has held until now. */
+static inline bool has_held(const struct qp_coroutine *self)
+{
+    return (char *)__builtin_frame_address(0) > self->floor;
+}
+
 /* Goes back to whoever polls. Returns at the next poll. */
 static void leave(struct qp_coroutine *self, bool for_good)
 {
-    qp_sanitizer_leave(self, for_good);
+    qp_sanitizer_leave(self->stack, for_good ? NULL : &self->sanitizer);
     qp_context_switch(&self->context, self->caller);
     qp_sanitizer_arrived(self, false);
 }
 
+static void end_here(struct qp_coroutine *self);
+
+/* A coroutine, from its first poll to its end. */
 static void run(void *arg)
 {
     struct qp_coroutine *self = arg;
     qp_sanitizer_arrived(self, true);
     self->function(self->arg);
+    if (QP_STACK_ENDS_ITSELF && may_go_on(self) && !(qp_thread.task->flags & QP_TASK_MAIN))
+        end_here(self);
     self->future.stage |= QP_COROUTINE_RETURNED;
     leave(self, true);
     abort(); /* nobody polls what has returned */
@@ -58,15 +77,6 @@ static void enter(struct qp_coroutine *self)
 
 /* ---- from one task's coroutine to the next one's ---- */
 
-/* Goes on with another task's; the loop is told nothing. Returns when somebody goes on with this one. */
-static void hand_over(struct qp_coroutine *self, struct qp_coroutine *next)
-{
-    next->caller = self->caller;
-    qp_sanitizer_hand_over(self, next);
-    qp_context_switch(&self->context, next->context);
-    qp_sanitizer_arrived(self, false);
-}
-
 /* The coroutine of a task that can be gone on with from here; NULL: the loop must see to that task. */
 static inline struct qp_coroutine *coroutine_of(struct qp_task *task)
 {
@@ -80,74 +90,87 @@ static inline struct qp_coroutine *coroutine_of(struct qp_task *task)
     return start(self) ? self : NULL;
 }
 
-/* Whether what the loop would do next is to take the next ready task, and this one's stack has held until now. */
-static inline bool may_go_on(const struct qp_coroutine *self)
+static inline void fetch_stack(const struct qp_coroutine *coroutine)
 {
-    const struct qp_runtime *runtime = qp_thread.runtime;
-    return (self->future.stage & QP_COROUTINE_TASK) && runtime->steps < runtime->free_until &&
-           !(qp_thread.task->flags & QP_TASK_ABORTED) && (char *)__builtin_frame_address(0) > self->floor;
+    const char *context = coroutine->context;
+    __builtin_prefetch(context);
+    __builtin_prefetch(context + 64);
+    __builtin_prefetch(context + 128);
+    __builtin_prefetch(context + 192);
 }
 
-/* What the next switches will touch, while this one is made: of the task after the next its structs, of the next one,
- * whose structs came before, the top of its stack. */
+/*
+ * What the next switches will touch, while this one is made: of the task after the next its structs, of the next one,
+ * whose structs came before, the top of its stack.
+ */
 static inline void fetch_ahead(const struct qp_ready *ready)
 {
     const struct qp_task *soon = qp_ready_at(ready, 0), *later = qp_ready_at(ready, 1);
     __builtin_prefetch(later);
     __builtin_prefetch(qp_task_coroutine(later));
-    if (soon->flags & QP_TASK_STACK) {
-        const char *context = qp_task_coroutine(soon)->context;
-        __builtin_prefetch(context);
-        __builtin_prefetch(context + 64);
-        __builtin_prefetch(context + 128);
-        __builtin_prefetch(context + 192);
+    if (soon->flags & QP_TASK_STACK)
+        fetch_stack(qp_task_coroutine(soon));
+}
+
+/*
+ * Takes the next ready task, makes it the running one, and returns its coroutine. NULL: there is none, or the loop must
+ * see to it, and finds it where that looks.
+ */
+static inline __attribute__((always_inline)) struct qp_coroutine *take_next(struct qp_runtime *runtime, bool told)
+{
+    struct qp_coroutine *coroutine;
+    struct qp_task *task;
+    if (QP_UNLIKELY(!qp_ready_count(&runtime->ready)))
+        return NULL;
+    task = qp_step_next(runtime);
+    coroutine = coroutine_of(task);
+    if (QP_UNLIKELY(!coroutine)) {
+        runtime->next = task;
+        return NULL;
     }
+    if (qp_ready_count(&runtime->ready) >= MANY)
+        fetch_stack(coroutine);
+    qp_step_enter(task);
+    qp_step_begin(task, told);
+    qp_thread.coroutine = coroutine;
+    qp_thread.scope = &coroutine->scope;
+    return coroutine;
+}
+
+/* Notes that this one's task waits, and takes the next one. NULL: the loop must see to what comes next. */
+static inline __attribute__((always_inline)) struct qp_coroutine *go_on(struct qp_coroutine *self, bool told)
+{
+    struct qp_task *task = qp_thread.task;
+    struct qp_coroutine *next;
+    if (QP_UNLIKELY(!may_go_on(self) || !has_held(self)))
+        return NULL;
+    self->future.state = QP_FUTURE_PENDING;
+    qp_thread.coroutine = NULL;
+    qp_step_suspended(task, told);
+    qp_thread.task = NULL;
+    next = take_next(qp_thread.runtime, told);
+    if (QP_UNLIKELY(!next))
+        qp_thread.coroutine = self;
+    return next;
 }
 
 /* Suspends. Returns when it is to be polled again. `told`: see step.h. */
 static inline __attribute__((always_inline)) void suspend_told(struct qp_coroutine *self, bool told)
 {
-    struct qp_task *task = qp_thread.task, *next;
-    struct qp_runtime *runtime = qp_thread.runtime;
-    struct qp_coroutine *other;
-    if (QP_UNLIKELY(!may_go_on(self))) {
-        leave(self, false);
+    struct qp_coroutine *other = go_on(self, told);
+    void *to;
+    if (QP_UNLIKELY(other == self))
         return;
+    if (QP_LIKELY(other != NULL)) {
+        other->caller = self->caller;
+        to = other->context;
+        qp_sanitizer_hand_over(self->stack, &self->sanitizer, other);
+    } else {
+        to = self->caller;
+        qp_sanitizer_leave(self->stack, &self->sanitizer);
     }
-    self->future.state = QP_FUTURE_PENDING;
-    qp_thread.coroutine = NULL;
-    qp_step_suspended(task, told);
-    qp_thread.task = NULL;
-    next = QP_LIKELY(qp_ready_count(&runtime->ready) != 0) ? qp_step_next(runtime) : NULL;
-    if (qp_ready_count(&runtime->ready) >= MANY)
-        fetch_ahead(&runtime->ready);
-    other = QP_LIKELY(next != NULL) ? coroutine_of(next) : NULL;
-    if (QP_UNLIKELY(!other)) {
-        runtime->next = next;
-        qp_thread.task = NULL;
-        qp_thread.coroutine = self;
-        leave(self, false);
-        return;
-    }
-    qp_step_enter(next);
-    qp_step_begin(next, told);
-    qp_thread.coroutine = other;
-    qp_thread.scope = &other->scope;
-    if (other != self)
-        hand_over(self, other);
-}
-
-QP_APART static void suspend_listened_to(struct qp_coroutine *self)
-{
-    suspend_told(self, true);
-}
-
-QP_APART static void suspend(struct qp_coroutine *self)
-{
-    if (QP_TRACING)
-        suspend_listened_to(self);
-    else
-        suspend_told(self, false);
+    qp_context_switch(&self->context, to);
+    qp_sanitizer_arrived(self, false);
 }
 
 /*
@@ -160,7 +183,7 @@ static inline __attribute__((always_inline)) bool suspend_plainly(struct qp_coro
     struct qp_task *task = qp_thread.task, *next;
     struct qp_runtime *runtime = qp_thread.runtime;
     struct qp_coroutine *other;
-    if (QP_UNLIKELY(qp_runtime_wants(runtime, QP_CHOICE_TASK) || !may_go_on(self)))
+    if (QP_UNLIKELY(qp_runtime_wants(runtime, QP_CHOICE_TASK) || !may_go_on(self) || !has_held(self)))
         return false;
     if (!qp_ready_count(&runtime->ready)) {
         if (!(task->flags & QP_TASK_WOKEN))
@@ -183,8 +206,51 @@ static inline __attribute__((always_inline)) bool suspend_plainly(struct qp_coro
     other = qp_task_coroutine(next);
     qp_thread.coroutine = other;
     qp_thread.scope = &other->scope;
-    hand_over(self, other);
+    other->caller = self->caller;
+    qp_sanitizer_hand_over(self->stack, &self->sanitizer, other);
+    qp_context_switch(&self->context, other->context);
+    qp_sanitizer_arrived(self, false);
     return true;
+}
+
+QP_APART static void suspend(struct qp_coroutine *self)
+{
+    if (QP_TRACING)
+        suspend_told(self, true);
+    else
+        suspend_told(self, false);
+}
+
+/*
+ * The function of a task has returned: ends the task here, on its own stack, and goes on with the next one. The block
+ * that holds both may be somebody else's after that, and the stack is when this one is left.
+ */
+static void end_here(struct qp_coroutine *self)
+{
+    struct qp_runtime *runtime = qp_thread.runtime;
+    struct qp_stack *stack = self->stack;
+    struct qp_task *task = qp_thread.task;
+    struct qp_coroutine *next = NULL;
+    void *caller = self->caller, *nowhere;
+    self->outer = NULL;
+    self->future.state = QP_FUTURE_DONE;
+    qp_thread.coroutine = NULL;
+    qp_thread.ending = qp_thread.returned = self;
+    task->flags &= (uint16_t) ~(QP_TASK_RUNNING | QP_TASK_STACK);
+    qp_task_end(task, QP_OK);
+    qp_thread.ending = qp_thread.returned = NULL;
+    qp_thread.task = NULL;
+    if (runtime->steps < runtime->free_until)
+        next = QP_TRACING ? take_next(runtime, true) : take_next(runtime, false);
+    qp_stack_give_back(stack);
+    if (next) {
+        next->caller = caller;
+        qp_sanitizer_hand_over(stack, NULL, next);
+    } else {
+        qp_sanitizer_leave(stack, NULL);
+    }
+    qp_context_switch(&nowhere, next ? next->context : caller);
+    abort(); /* nobody goes on with what has ended */
 }
 
 /* Does what is left of its end: drops what it waits for, releases what it owns, gives its stack back. */
@@ -232,6 +298,8 @@ static enum qp_status coroutine_poll(struct qp_future *future, struct qp_waker *
     self = qp_thread.coroutine; /* whoever came back */
     qp_thread.coroutine = outer;
     qp_thread.scope = scope;
+    if (!self)
+        return QP_PENDING; /* its task ended, and is no longer the running one */
     if (QP_UNLIKELY(self->future.stage & QP_COROUTINE_UNWINDING))
         qp_unwind();
     if (QP_UNLIKELY((char *)self->context < self->stack->bottom)) {
@@ -347,7 +415,21 @@ static inline enum qp_status polled_ready(enum qp_status status)
     return over(self, status);
 }
 
-/* What it waits for is pending. */
+/* What it waits for is pending. A yield is ready when it is polled again. */
+QP_APART static enum qp_status wait_long(void)
+{
+    enum qp_status status;
+    do {
+        struct qp_coroutine *self = qp_thread.coroutine;
+        self->awaiting->state = QP_FUTURE_PENDING;
+        suspend_told(self, false);
+        self = qp_thread.coroutine;
+        status = self->awaiting->ops == &qp_yield_ops ? QP_OK : poll_awaited(self);
+    } while (status == QP_PENDING);
+    return polled_ready(status);
+}
+
+/* The same. What can be done plainly calls nothing but the switch and the poll. */
 QP_APART static enum qp_status wait_plainly(void)
 {
     enum qp_status status;
@@ -355,7 +437,7 @@ QP_APART static enum qp_status wait_plainly(void)
         struct qp_coroutine *self = qp_thread.coroutine;
         self->awaiting->state = QP_FUTURE_PENDING;
         if (QP_UNLIKELY(!suspend_plainly(self)))
-            suspend(self);
+            return wait_long();
         status = poll_awaited(qp_thread.coroutine);
     } while (status == QP_PENDING);
     return polled_ready(status);
@@ -367,8 +449,9 @@ QP_APART static enum qp_status yield_plainly(void)
     struct qp_coroutine *self = qp_thread.coroutine;
     qp_thread.task->flags |= QP_TASK_WOKEN;
     self->awaiting->state = QP_FUTURE_PENDING;
+    self->awaiting->stage = 1;
     if (QP_UNLIKELY(!suspend_plainly(self)))
-        suspend(self);
+        return wait_long();
     return polled_ready(QP_OK);
 }
 
@@ -388,7 +471,8 @@ enum qp_status qp_await_at(struct qp_future *future, const struct qp_site *site)
 
 void qp_unwind(void)
 {
-    struct qp_coroutine *outermost = qp_thread.coroutine;
+    struct qp_coroutine *outermost = qp_thread.coroutine ? qp_thread.coroutine : qp_thread.returned;
+    qp_thread.returned = NULL;
     if (outermost) {
         while (outermost->outer)
             outermost = outermost->outer;

@@ -57,7 +57,7 @@ void qp_overflow_report(const struct qp_coroutine *coroutine)
 
 static void on_fault(int signal, siginfo_t *info, void *context)
 {
-    struct qp_coroutine *coroutine = qp_thread.coroutine;
+    struct qp_coroutine *coroutine = qp_thread.coroutine ? qp_thread.coroutine : qp_thread.returned;
     (void)context;
     if (coroutine && coroutine->stack && qp_stack_guards(coroutine->stack, info->si_addr))
         qp_overflow_report(coroutine);

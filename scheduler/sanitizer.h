@@ -24,6 +24,13 @@
 #endif
 #endif
 
+/* Whether a coroutine's stack may be given back while that coroutine still runs on it, for the last time. */
+#if defined(QP_WITH_TSAN)
+#define QP_STACK_ENDS_ITSELF false /* no fiber may destroy itself */
+#else
+#define QP_STACK_ENDS_ITSELF true
+#endif
+
 #if defined(QP_WITH_ASAN)
 #include <sanitizer/common_interface_defs.h>
 
@@ -51,19 +58,17 @@ static inline void qp_sanitizer_entered(void *saved)
     __sanitizer_finish_switch_fiber(saved, NULL, NULL);
 }
 
-static inline void qp_sanitizer_leave(struct qp_coroutine *self, bool for_good)
+static inline void qp_sanitizer_leave(struct qp_stack *stack, void **kept)
 {
-    __sanitizer_start_switch_fiber(for_good ? NULL : &self->sanitizer, self->stack->caller_bottom,
-                                   self->stack->caller_size);
+    __sanitizer_start_switch_fiber(kept, stack->caller_bottom, stack->caller_size);
 }
 
-static inline void qp_sanitizer_hand_over(struct qp_coroutine *self, struct qp_coroutine *next)
+static inline void qp_sanitizer_hand_over(struct qp_stack *stack, void **kept, struct qp_coroutine *next)
 {
     qp_handed_over = true;
-    next->stack->caller_bottom = self->stack->caller_bottom;
-    next->stack->caller_size = self->stack->caller_size;
-    __sanitizer_start_switch_fiber(&self->sanitizer, next->stack->bottom,
-                                   (size_t)(next->stack->top - next->stack->bottom));
+    next->stack->caller_bottom = stack->caller_bottom;
+    next->stack->caller_size = stack->caller_size;
+    __sanitizer_start_switch_fiber(kept, next->stack->bottom, (size_t)(next->stack->top - next->stack->bottom));
 }
 
 static inline void qp_sanitizer_arrived(struct qp_coroutine *self, bool for_the_first_time)
@@ -103,15 +108,16 @@ static inline void qp_sanitizer_entered(void *saved)
     (void)saved;
 }
 
-static inline void qp_sanitizer_leave(struct qp_coroutine *self, bool for_good)
+static inline void qp_sanitizer_leave(struct qp_stack *stack, void **kept)
 {
-    (void)for_good;
-    __tsan_switch_to_fiber((void *)(uintptr_t)self->stack->caller_bottom, 0);
+    (void)kept;
+    __tsan_switch_to_fiber((void *)(uintptr_t)stack->caller_bottom, 0);
 }
 
-static inline void qp_sanitizer_hand_over(struct qp_coroutine *self, struct qp_coroutine *next)
+static inline void qp_sanitizer_hand_over(struct qp_stack *stack, void **kept, struct qp_coroutine *next)
 {
-    next->stack->caller_bottom = self->stack->caller_bottom;
+    (void)kept;
+    next->stack->caller_bottom = stack->caller_bottom;
     __tsan_switch_to_fiber(next->sanitizer, 0);
 }
 
@@ -146,17 +152,18 @@ static inline void qp_sanitizer_entered(void *saved)
     (void)saved;
 }
 
-/* Before it switches back to its poller, perhaps never to be resumed. */
-static inline void qp_sanitizer_leave(struct qp_coroutine *self, bool for_good)
+/* Before the one that runs on this stack switches back to its poller. `kept`: its `sanitizer`; NULL: for good. */
+static inline void qp_sanitizer_leave(struct qp_stack *stack, void **kept)
 {
-    (void)self;
-    (void)for_good;
+    (void)stack;
+    (void)kept;
 }
 
 /* Before it switches to another task's coroutine, whose poller is its own then. */
-static inline void qp_sanitizer_hand_over(struct qp_coroutine *self, struct qp_coroutine *next)
+static inline void qp_sanitizer_hand_over(struct qp_stack *stack, void **kept, struct qp_coroutine *next)
 {
-    (void)self;
+    (void)stack;
+    (void)kept;
     (void)next;
 }
 
