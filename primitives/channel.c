@@ -646,8 +646,8 @@ static enum qp_status reserved(struct qp_reserve_future *self)
 {
     struct qp_channel *channel = self->sender->channel;
     channel->references++;
-    self->permit->hold = self->hold;
-    return qp_hold_acquired(self->hold, &channel->object, QP_HOLD_SLOT, 1, &permit_ops, &self->permit->id);
+    self->permit->hold = qp_hold_prepare(self->hold, &channel->object, QP_HOLD_SLOT, 1);
+    return qp_hold_acquired(self->hold, &permit_ops, &self->permit->id);
 }
 
 static enum qp_status reserve_refused(struct qp_reserve_future *self, enum qp_status status)
@@ -719,7 +719,7 @@ enum qp_status qp_permit_send(struct qp_permit *permit, void *value)
 {
     struct qp_hold *hold = qp_hold_named(permit->hold, permit->id);
     struct qp_channel *self;
-    uint64_t id, number = qp_hold_number(permit->id);
+    uint64_t id, number = permit->id;
     *permit = (struct qp_permit){NULL, 0};
     if (!hold) {
         QP_EMIT(CALLED, .op = "permit_send", .fields = {QP_USED, 1, number});

@@ -1,11 +1,11 @@
 /*
  * Mutex and readers-writer lock, and the guard of both.
  *
- * A mutex's state: the waiters, and `taken`: it is held, or was handed to a waiter that has not run (its hold's number
- * says which). Invariant: somebody waits only while it is taken.
- * A readers-writer lock's: `readers`, holding or promised; `writer`, holding or promised; the waiters. Invariants:
- * never both; the first waiter could not be let in now; all readers before the first waiting writer are let in
- * together.
+ * State of each: who waits; whether somebody has it alone (a mutex, or for writing), or was handed it and has not run;
+ * and of a readers-writer lock the readers, holding or promised. Invariants: somebody waits for a mutex only while it
+ * is taken; readers and a writer never have a lock together, its first waiter could not be let in now, and all readers
+ * before the first waiting writer are let in together. While nothing but that is to be seen to, `state` shows no more
+ * than who has it, and it is taken and released without a look at anything else.
  *
  * Cancelled before the first poll: nothing happened. Waiting: it leaves the queue, and whoever stood behind it may come
  * in now (readers behind a writer). Handed over but not polled: it is passed on as if released. A value is dropped when
@@ -23,16 +23,28 @@
 
 enum stage { NEW, WAITING, GRANTED };
 
+enum { /* `state`, a set of bits */
+    HELD = 1,     /* by one, whose hold says more */
+    PROMISED = 2, /* to one, who was handed it and has not run */
+    TAKEN = HELD | PROMISED,
+    HEARD = 4,  /* somebody may listen */
+    WAITED = 8, /* somebody waits, or did when it was released the last time */
+    GIVEN_UP = 16
+};
+
 /*
- * What both locks have: the value, who owns the lock, and how many keep it alive. The hold of whoever has it alone is
- * taken from the pool when the lock is made: locking needs no memory, and a copy of a released guard can still be told
- * for what it is when the lock is gone. A future that queued has a reference, which becomes its guard's.
+ * What both locks have: the value, who owns the lock, and who keeps it alive: whoever holds it, and `references`. The
+ * hold of whoever has it alone is taken from the pool when the lock is made: locking needs no memory, and a copy of a
+ * released guard can still be told for what it is when the lock is gone.
  */
 struct lock {
     struct qp_object object;
     struct qp_hold *hold; /* of a mutex, or of a writer */
+    uint32_t state;
+    uint32_t readers; /* holding or promised; of a mutex none */
     struct qp_wait_queue waiters;
-    uint32_t references; /* the owner, each guard, each future that queued and is not ready */
+    uint32_t references;   /* the owner, each future that queued and is not ready */
+    struct qp_hold *spare; /* holds of readers that nobody has: once made, they stay its own */
     void *value;
     const struct qp_type *type;
     uint64_t value_id;
@@ -42,17 +54,11 @@ struct lock {
 
 struct qp_mutex {
     struct lock lock;
-    bool taken;
 };
 
 struct qp_rwlock {
     struct lock lock;
-    uint32_t readers;
-    bool writer;
 };
-
-static inline void mutex_pass_on(struct qp_mutex *mutex);
-static inline void rwlock_let_in(struct qp_rwlock *lock);
 
 /* ---- the lock as an object ---- */
 
@@ -62,8 +68,9 @@ QP_COLD static void tell_set(const struct lock *lock, uint64_t bytes)
     qp_value_emit_set(lock->type, lock->value, lock->object.id, lock->value_id, bytes);
 }
 
+/* `style`: how it is held by one alone. */
 static void *create(size_t head, const struct qp_object_kind *kind, const char *name, const struct qp_type *type,
-                    const void *value)
+                    const void *value, enum qp_hold_style style)
 {
     size_t offset = (head + 15) & ~(size_t)15, size = offset + type->size;
     struct qp_runtime *runtime = qp_thread.runtime;
@@ -79,7 +86,8 @@ static void *create(size_t head, const struct qp_object_kind *kind, const char *
     lock->type = type;
     lock->size = size;
     lock->references = 1;
-    lock->hold = hold;
+    lock->state = qp_runtime_is_heard(runtime) ? HEARD : 0;
+    lock->hold = qp_hold_prepare(hold, &lock->object, style, 1);
     lock->value = (char *)lock + offset;
     lock->value_id = qp_value_number();
     qp_wait_queue_init(&lock->waiters);
@@ -91,26 +99,32 @@ static void *create(size_t head, const struct qp_object_kind *kind, const char *
 
 QP_COLD static void end(struct lock *lock)
 {
+    struct qp_runtime *runtime = lock->object.runtime;
     qp_value_drop(lock->type, lock->value, lock->object.id, lock->value_id, QP_DROP_OBJECT);
     qp_object_end(&lock->object);
-    qp_hold_give_back(lock->object.runtime, lock->hold);
-    qp_release(lock->object.runtime, lock, lock->size);
+    qp_hold_give_back(runtime, lock->hold);
+    qp_hold_give_back_all(runtime, lock->spare);
+    qp_release(runtime, lock, lock->size);
 }
 
-/* Whether that was the last reference, and the lock is no more. */
-static bool unreference(struct lock *lock)
+/* Whether nobody keeps it any longer, and it is no more. */
+static bool end_if_unused(struct lock *lock)
 {
-    if (QP_LIKELY(--lock->references != 0))
+    if (QP_LIKELY(lock->references || lock->state & HELD || lock->readers))
         return false;
     end(lock);
     return true;
 }
 
-static void queue(struct lock *lock, struct qp_future *future, struct qp_wait *wait, struct qp_waker *waker)
+static void unreference(struct lock *lock)
 {
-    lock->references++;
-    qp_wait_queue_push(&lock->waiters, wait, waker);
-    future->stage = WAITING;
+    lock->references--;
+    end_if_unused(lock);
+}
+
+static void clear(struct lock *lock, uint32_t bits)
+{
+    lock->state &= ~bits;
 }
 
 static void refuse_waiters(const struct lock *lock)
@@ -125,6 +139,7 @@ static void drop(struct lock *lock)
 {
     refuse_waiters(lock);
     qp_disown(&lock->owned);
+    lock->state |= GIVEN_UP;
     unreference(lock);
 }
 
@@ -136,7 +151,7 @@ static const char *holder(const struct qp_hold *hold)
 static void refuse_holder(const struct lock *lock)
 {
     const struct qp_hold *hold = lock->hold;
-    if (qp_hold_is_held(hold))
+    if (lock->state & HELD)
         qp_misuse("%s destroyed by %s while %s holds it%s: a guard cannot outlive it", qp_object_label(&lock->object),
                   qp_task_label(qp_task_id()), holder(hold), qp_site_label(" since ", hold->site));
 }
@@ -158,11 +173,23 @@ QP_COLD QP_NORETURN static void locked_again(const struct lock *lock)
               qp_site_label(" since ", lock->hold->site));
 }
 
-static void refuse_relock(const struct lock *lock)
+/* The caller waits from here on; but never for itself. */
+QP_APART static enum qp_status refuse_relock(const struct lock *lock)
 {
-    const struct qp_hold *hold = lock->hold;
-    if (QP_UNLIKELY(qp_hold_is_held(hold) && hold->scope && hold->scope == qp_thread.scope))
+    if (lock->state & HELD && qp_thread.scope && qp_scope_owns(qp_thread.scope, &lock->hold->owned))
         locked_again(lock);
+    return QP_PENDING;
+}
+
+/* The future queues for it; to say so is the last thing that its poll does. */
+static inline enum qp_status queue(struct lock *lock, struct qp_future *future, struct qp_wait *wait,
+                                   struct qp_waker *waker)
+{
+    lock->references++;
+    lock->state |= WAITED;
+    qp_wait_queue_push(&lock->waiters, wait, waker);
+    future->stage = WAITING;
+    return QP_UNLIKELY(qp_thread.task && qp_thread.task->id == lock->hold->task) ? refuse_relock(lock) : QP_PENDING;
 }
 
 /* ---- guards ---- */
@@ -210,37 +237,6 @@ void qp_guard_set(const struct qp_guard *guard, void *value)
     qp_value_move(lock->type->size, value, lock->value); /* what is moved leaves its bytes */
 }
 
-/* A guard is released. Who waits has a reference: where it was the last one, there is nobody to hand over to. */
-
-static void mutex_release(struct qp_owned *owned)
-{
-    struct qp_mutex *mutex = (struct qp_mutex *)qp_hold_released(qp_hold_of(owned))->object;
-    if (!unreference(&mutex->lock))
-        mutex_pass_on(mutex);
-}
-
-static void write_release(struct qp_owned *owned)
-{
-    struct qp_rwlock *lock = (struct qp_rwlock *)qp_hold_released(qp_hold_of(owned))->object;
-    lock->writer = false;
-    if (!unreference(&lock->lock))
-        rwlock_let_in(lock);
-}
-
-static void read_release(struct qp_owned *owned)
-{
-    struct qp_hold *hold = qp_hold_released(qp_hold_of(owned));
-    struct qp_rwlock *lock = (struct qp_rwlock *)hold->object;
-    qp_hold_give_back(lock->lock.object.runtime, hold);
-    lock->readers--;
-    if (!unreference(&lock->lock))
-        rwlock_let_in(lock);
-}
-
-static const struct qp_owned_ops mutex_guard_ops = {"the guard", NULL, mutex_release, qp_hold_object};
-static const struct qp_owned_ops read_guard_ops = {"a reader's guard", NULL, read_release, qp_hold_object};
-static const struct qp_owned_ops write_guard_ops = {"the writer's guard", NULL, write_release, qp_hold_object};
-
 void qp_unlock(struct qp_guard *guard)
 {
     struct qp_hold *hold = qp_hold_named(guard->hold, guard->id);
@@ -254,22 +250,36 @@ void qp_guard_give(const struct qp_guard *guard, const struct qp_handle *to)
     qp_hold_given(guard->hold, guard->id, to, "a guard");
 }
 
-/* The guard has a reference by now. */
-static inline enum qp_status acquired(struct lock *lock, struct qp_hold *hold, enum qp_hold_style style,
-                                      const struct qp_owned_ops *ops, struct qp_guard *guard)
+/* It is the caller's, and nobody listens; and the same for everybody. */
+
+static inline enum qp_status acquired_plainly(struct qp_hold *hold, const struct qp_owned_ops *ops,
+                                              struct qp_guard *guard)
 {
     guard->hold = hold;
-    return qp_hold_acquired(hold, &lock->object, style, 1, ops, &guard->id);
+    return qp_hold_begin(hold, ops, &guard->id);
 }
 
-/* Of a lock that one has alone: `promised` where it was handed to somebody who has not run. */
-static void say_holder(const struct lock *lock, bool promised, const char *how, const struct qp_say *to)
+static inline enum qp_status acquired(struct qp_hold *hold, const struct qp_owned_ops *ops, struct qp_guard *guard)
+{
+    guard->hold = hold;
+    return qp_hold_acquired(hold, ops, &guard->id);
+}
+
+/* It was handed to the caller, who had a reference while he waited for it. */
+static inline void take_over(struct lock *lock)
+{
+    lock->references--;
+    lock->state ^= TAKEN;
+}
+
+/* Of a lock that one has alone. */
+static void say_holder(const struct lock *lock, const char *how, const struct qp_say *to)
 {
     const struct qp_hold *hold = lock->hold;
-    if (qp_hold_is_held(hold))
+    if (lock->state & HELD)
         qp_say(to, ": %s by %s%s", how, holder(hold), qp_site_label(" since ", hold->site));
     else
-        qp_say(to, ": %s", promised ? "handed to a waiter that has not run" : "free");
+        qp_say(to, ": %s", lock->state & PROMISED ? "handed to a waiter that has not run" : "free");
 }
 
 /* ---- mutex ---- */
@@ -282,19 +292,60 @@ static void mutex_owned_release(struct qp_owned *owned)
 static void describe_mutex(const struct qp_object *object, const struct qp_say *to)
 {
     const struct qp_mutex *self = (const struct qp_mutex *)object;
-    say_holder(&self->lock, self->taken, "held", to);
+    say_holder(&self->lock, "held", to);
     qp_say_waiters(to, "waiting to lock", &self->lock.waiters);
 }
 
 static const struct qp_object_kind mutex_kind = {"mutex", describe_mutex};
 static const struct qp_owned_ops mutex_ops = {"the mutex", NULL, mutex_owned_release, NULL};
 
+static inline void mutex_hand_over(struct qp_mutex *mutex, struct qp_wait *to)
+{
+    mutex->lock.state |= PROMISED;
+    qp_wait_remove(to);
+    QP_CONTAINER(to, struct qp_lock_future, wait)->future.stage = GRANTED;
+    qp_wait_granted(to, &mutex->lock.object);
+}
+
+/* Nobody has it any more: hands it to the first waiter. */
+static inline void mutex_pass_on(struct qp_mutex *mutex)
+{
+    clear(&mutex->lock, TAKEN);
+    if (qp_wait_queue_empty(&mutex->lock.waiters))
+        clear(&mutex->lock, WAITED);
+    else
+        mutex_hand_over(mutex, mutex->lock.waiters.end.next);
+}
+
+/* Who waits has a reference: where there is none, there is nobody to hand over to. */
+QP_APART static void mutex_release_in_turn(struct qp_hold *hold)
+{
+    struct qp_mutex *mutex = (struct qp_mutex *)qp_hold_released(hold)->object;
+    if (mutex->lock.references)
+        mutex_pass_on(mutex);
+    else
+        end(&mutex->lock);
+}
+
+static void mutex_release(struct qp_owned *owned)
+{
+    struct qp_hold *hold = qp_hold_of(owned);
+    struct lock *lock = (struct lock *)hold->object;
+    if (QP_UNLIKELY(lock->state != HELD)) {
+        mutex_release_in_turn(hold);
+        return;
+    }
+    qp_hold_end(hold);
+    lock->state = 0;
+}
+
+static const struct qp_owned_ops mutex_guard_ops = {"the guard", NULL, mutex_release, qp_hold_object};
+
 struct qp_mutex *qp_mutex_create(const char *name, const struct qp_type *type, const void *value)
 {
-    struct qp_mutex *mutex = create(sizeof *mutex, &mutex_kind, name, type, value);
+    struct qp_mutex *mutex = create(sizeof *mutex, &mutex_kind, name, type, value, QP_HOLD_LOCK);
     if (!mutex)
         return NULL;
-    mutex->taken = false;
     qp_own(&mutex->lock.owned, &mutex_ops);
     return mutex;
 }
@@ -316,49 +367,31 @@ void qp_mutex_give(struct qp_mutex *mutex, const struct qp_handle *to)
     qp_owned_give(&mutex->lock.owned, to, "a mutex");
 }
 
-QP_APART static void mutex_hand_over(struct qp_mutex *mutex, struct qp_wait *to)
-{
-    qp_wait_remove(to);
-    QP_CONTAINER(to, struct qp_lock_future, wait)->future.stage = GRANTED;
-    qp_wait_granted(to, &mutex->lock.object);
-}
-
-/* Nobody has it any more: hands it to the first waiter. */
-static inline void mutex_pass_on(struct qp_mutex *mutex)
-{
-    if (QP_LIKELY(qp_wait_queue_empty(&mutex->lock.waiters)))
-        mutex->taken = false;
-    else
-        mutex_hand_over(mutex, mutex->lock.waiters.end.next);
-}
-
-static inline enum qp_status mutex_acquired(struct qp_mutex *mutex, struct qp_guard *guard)
-{
-    return acquired(&mutex->lock, mutex->lock.hold, QP_HOLD_LOCK, &mutex_guard_ops, guard);
-}
-
-/* It is not free, or was handed over. */
+/* It is not free, or was handed over, or somebody listens. */
 QP_APART static enum qp_status lock_in_turn(struct qp_lock_future *self, struct qp_waker *waker)
 {
-    if (self->future.stage == GRANTED)
-        return mutex_acquired(self->mutex, self->guard);
-    if (self->future.stage == NEW) {
-        refuse_relock(&self->mutex->lock);
-        queue(&self->mutex->lock, &self->future, &self->wait, waker);
+    struct lock *lock = &self->mutex->lock;
+    if (self->future.stage == NEW && lock->state & TAKEN)
+        return queue(lock, &self->future, &self->wait, waker);
+    if (self->future.stage == WAITING) {
+        self->wait.waker = waker;
+        return QP_PENDING;
     }
-    self->wait.waker = waker;
-    return QP_PENDING;
+    if (self->future.stage == GRANTED)
+        take_over(lock);
+    else
+        lock->state |= HELD;
+    return acquired(lock->hold, &mutex_guard_ops, self->guard);
 }
 
 static enum qp_status lock_poll(struct qp_future *future, struct qp_waker *waker)
 {
     struct qp_lock_future *self = (struct qp_lock_future *)future;
-    struct qp_mutex *mutex = self->mutex;
-    if (QP_UNLIKELY(future->stage != NEW || mutex->taken))
+    struct lock *lock = &self->mutex->lock;
+    if (QP_UNLIKELY((future->stage | lock->state) != 0))
         return lock_in_turn(self, waker);
-    mutex->taken = true;
-    mutex->lock.references++;
-    return mutex_acquired(mutex, self->guard);
+    lock->state = HELD;
+    return acquired_plainly(lock->hold, &mutex_guard_ops, self->guard);
 }
 
 static void lock_drop(struct qp_future *future)
@@ -382,13 +415,13 @@ const struct qp_future_ops qp_lock_ops = {"lock", lock_poll, lock_drop, lock_obj
 
 enum qp_status qp_try_lock(struct qp_mutex *mutex, struct qp_guard *guard)
 {
-    enum qp_status status = mutex->taken ? QP_BUSY : QP_OK;
-    QP_EMIT(CALLED, .object = mutex->lock.object.id, .op = "try_lock", .fields = {(uint64_t)status, 1});
+    struct lock *lock = &mutex->lock;
+    enum qp_status status = lock->state & TAKEN ? QP_BUSY : QP_OK;
+    QP_EMIT(CALLED, .object = lock->object.id, .op = "try_lock", .fields = {(uint64_t)status, 1});
     if (status != QP_OK)
         return status;
-    mutex->taken = true;
-    mutex->lock.references++;
-    return mutex_acquired(mutex, guard);
+    lock->state |= HELD;
+    return acquired(lock->hold, &mutex_guard_ops, guard);
 }
 
 /* ---- readers-writer lock ---- */
@@ -401,26 +434,15 @@ static void rwlock_owned_release(struct qp_owned *owned)
 static void describe_rwlock(const struct qp_object *object, const struct qp_say *to)
 {
     const struct qp_rwlock *self = (const struct qp_rwlock *)object;
-    if (self->readers)
-        qp_say_count(to, ": ", self->readers, "reader");
+    if (self->lock.readers)
+        qp_say_count(to, ": ", self->lock.readers, "reader");
     else
-        say_holder(&self->lock, self->writer, "held for writing", to);
+        say_holder(&self->lock, "held for writing", to);
     qp_say_waiters(to, "waiting", &self->lock.waiters);
 }
 
 static const struct qp_object_kind rwlock_kind = {"rwlock", describe_rwlock};
 static const struct qp_owned_ops rwlock_ops = {"the lock", NULL, rwlock_owned_release, NULL};
-
-struct qp_rwlock *qp_rwlock_create(const char *name, const struct qp_type *type, const void *value)
-{
-    struct qp_rwlock *lock = create(sizeof *lock, &rwlock_kind, name, type, value);
-    if (!lock)
-        return NULL;
-    lock->readers = 0;
-    lock->writer = false;
-    qp_own(&lock->lock.owned, &rwlock_ops);
-    return lock;
-}
 
 void qp_rwlock_drop(struct qp_rwlock *lock)
 {
@@ -432,9 +454,9 @@ void qp_rwlock_destroy(struct qp_rwlock *lock)
 {
     if (!lock)
         return;
-    if (lock->readers)
+    if (lock->lock.readers)
         qp_misuse("%s destroyed by %s while %u read it: a guard cannot outlive it", qp_object_label(&lock->lock.object),
-                  qp_task_label(qp_task_id()), lock->readers);
+                  qp_task_label(qp_task_id()), lock->lock.readers);
     destroy(&lock->lock);
 }
 
@@ -449,102 +471,167 @@ static bool writes(const struct qp_rwlock_future *future)
 }
 
 /* Whether it could come in if nobody waited before it. */
-static bool admits(const struct qp_rwlock *lock, bool writing)
+static bool admits(const struct lock *lock, bool writing)
 {
-    return !lock->writer && (!writing || !lock->readers);
+    return !(lock->state & TAKEN) && (!writing || !lock->readers);
 }
 
-static void promise(struct qp_rwlock *lock, bool writing)
+static void promise(struct lock *lock, bool writing)
 {
     if (writing)
-        lock->writer = true;
+        lock->state |= PROMISED;
     else
         lock->readers++;
 }
 
-QP_APART static void rwlock_let_waiters_in(struct qp_rwlock *lock)
+QP_APART static void let_waiters_in(struct lock *lock)
 {
     struct qp_wait *first;
-    while ((first = qp_wait_queue_first(&lock->lock.waiters)) != NULL) {
+    while ((first = qp_wait_queue_first(&lock->waiters)) != NULL) {
         struct qp_rwlock_future *future = QP_CONTAINER(first, struct qp_rwlock_future, wait);
         if (!admits(lock, writes(future)))
             return;
         qp_wait_remove(first);
         promise(lock, writes(future));
         future->future.stage = GRANTED;
-        qp_wait_granted(first, &lock->lock.object);
+        qp_wait_granted(first, &lock->object);
     }
 }
 
 /* Lets in whoever is first, as long as that is possible. */
-static inline void rwlock_let_in(struct qp_rwlock *lock)
+static void let_in(struct lock *lock)
 {
-    if (QP_UNLIKELY(!qp_wait_queue_empty(&lock->lock.waiters)))
-        rwlock_let_waiters_in(lock);
+    if (qp_wait_queue_empty(&lock->waiters))
+        clear(lock, WAITED);
+    else
+        let_waiters_in(lock);
 }
 
 /* What was promised to a future that is cancelled now. */
-static void take_back(struct qp_rwlock *lock, bool writing)
+static void take_back(struct lock *lock, bool writing)
 {
     if (writing)
-        lock->writer = false;
+        clear(lock, PROMISED);
     else
         lock->readers--;
-    rwlock_let_in(lock);
+    let_in(lock);
 }
 
-static inline enum qp_status rwlock_acquired(struct qp_rwlock *lock, bool writing, struct qp_hold *hold,
-                                             struct qp_guard *guard)
+/* A guard was released: lets in who can come in, or nobody keeps the lock any longer. */
+QP_APART static void released_in_turn(struct lock *lock)
 {
-    return writing ? acquired(&lock->lock, hold, QP_HOLD_WRITE, &write_guard_ops, guard)
-                   : acquired(&lock->lock, hold, QP_HOLD_READ, &read_guard_ops, guard);
+    if (!end_if_unused(lock))
+        let_in(lock);
 }
 
-/* A writer's hold is the lock's own. */
-static inline struct qp_hold *take_hold(struct qp_rwlock *lock, bool writing)
+static void write_release(struct qp_owned *owned)
 {
-    return writing ? lock->lock.hold : qp_hold_take(lock->lock.object.runtime);
+    struct lock *lock = (struct lock *)qp_hold_released(qp_hold_of(owned))->object;
+    clear(lock, HELD);
+    if (QP_UNLIKELY(lock->state != 0))
+        released_in_turn(lock);
+}
+
+QP_APART static void read_release_in_turn(struct qp_hold *hold)
+{
+    struct lock *lock = (struct lock *)qp_hold_released(hold)->object;
+    qp_hold_keep(&lock->spare, hold);
+    lock->readers--;
+    released_in_turn(lock);
+}
+
+static void read_release(struct qp_owned *owned)
+{
+    struct qp_hold *hold = qp_hold_of(owned);
+    struct lock *lock = (struct lock *)hold->object;
+    if (QP_UNLIKELY(lock->state != 0)) {
+        read_release_in_turn(hold);
+        return;
+    }
+    qp_hold_end(hold);
+    qp_hold_keep(&lock->spare, hold);
+    lock->readers--;
+}
+
+static const struct qp_owned_ops read_guard_ops = {"a reader's guard", NULL, read_release, qp_hold_object};
+static const struct qp_owned_ops write_guard_ops = {"the writer's guard", NULL, write_release, qp_hold_object};
+
+struct qp_rwlock *qp_rwlock_create(const char *name, const struct qp_type *type, const void *value)
+{
+    struct qp_rwlock *lock = create(sizeof *lock, &rwlock_kind, name, type, value, QP_HOLD_WRITE);
+    if (!lock)
+        return NULL;
+    qp_own(&lock->lock.owned, &rwlock_ops);
+    return lock;
+}
+
+QP_APART static struct qp_hold *make_hold(struct lock *lock)
+{
+    struct qp_hold *hold = qp_hold_take(lock->object.runtime);
+    return hold ? qp_hold_prepare(hold, &lock->object, QP_HOLD_READ, 1) : NULL;
+}
+
+/* A writer's hold is the lock's own. NULL: no memory. */
+static inline struct qp_hold *take_hold(struct lock *lock, bool writing)
+{
+    struct qp_hold *hold = writing ? lock->hold : qp_hold_take_kept(&lock->spare);
+    return QP_LIKELY(hold != NULL) ? hold : make_hold(lock);
 }
 
 /* Whether it can come in at once, past nobody. */
-static bool is_free(const struct qp_rwlock *lock, bool writing)
+static bool is_free(const struct lock *lock, bool writing)
 {
-    return admits(lock, writing) && qp_wait_queue_empty(&lock->lock.waiters);
+    return admits(lock, writing) && qp_wait_queue_empty(&lock->waiters);
 }
 
-/* It is not free, or somebody waits, or it was let in. */
+/* Comes in, past nobody. Returns the table of its guards. */
+static inline const struct qp_owned_ops *enter(struct lock *lock, bool writing)
+{
+    if (writing)
+        lock->state |= HELD;
+    else
+        lock->readers++;
+    return writing ? &write_guard_ops : &read_guard_ops;
+}
+
+/* It is not free, or somebody waits, or somebody listens. */
+QP_APART static enum qp_status enter_first(struct qp_rwlock_future *self, struct qp_waker *waker)
+{
+    struct lock *lock = &self->lock->lock;
+    self->hold = take_hold(lock, writes(self));
+    if (!self->hold)
+        return QP_NOMEM;
+    if (is_free(lock, writes(self)))
+        return acquired(self->hold, enter(lock, writes(self)), self->guard);
+    return queue(lock, &self->future, &self->wait, waker);
+}
+
+/* The same, or it waited, or was let in. */
 QP_APART static enum qp_status enter_in_turn(struct qp_rwlock_future *self, struct qp_waker *waker)
 {
-    struct qp_rwlock *lock = self->lock;
-    if (self->future.stage == GRANTED)
-        return rwlock_acquired(lock, writes(self), self->hold, self->guard);
-    if (self->future.stage == NEW) {
-        self->hold = take_hold(lock, writes(self));
-        if (!self->hold)
-            return QP_NOMEM;
-        refuse_relock(&lock->lock);
-        queue(&lock->lock, &self->future, &self->wait, waker);
+    struct lock *lock = &self->lock->lock;
+    if (self->future.stage == NEW)
+        return enter_first(self, waker);
+    if (self->future.stage == WAITING) {
+        self->wait.waker = waker;
+        return QP_PENDING;
     }
-    self->wait.waker = waker;
-    return QP_PENDING;
-}
-
-static inline enum qp_status enter_now(struct qp_rwlock *lock, bool writing, struct qp_hold *hold,
-                                       struct qp_guard *guard)
-{
-    promise(lock, writing);
-    lock->lock.references++;
-    return rwlock_acquired(lock, writing, hold, guard);
+    if (writes(self)) {
+        take_over(lock);
+        return acquired(self->hold, &write_guard_ops, self->guard);
+    }
+    lock->references--;
+    return acquired(self->hold, &read_guard_ops, self->guard);
 }
 
 static inline enum qp_status rwlock_poll(struct qp_rwlock_future *self, struct qp_waker *waker, bool writing)
 {
-    struct qp_rwlock *lock = self->lock;
+    struct lock *lock = &self->lock->lock;
     struct qp_hold *hold;
-    if (QP_UNLIKELY(self->future.stage != NEW || !is_free(lock, writing)))
+    if (QP_UNLIKELY((self->future.stage | lock->state | (writing ? lock->readers : 0)) != 0))
         return enter_in_turn(self, waker);
     hold = take_hold(lock, writing);
-    return QP_LIKELY(hold != NULL) ? enter_now(lock, writing, hold, self->guard) : QP_NOMEM;
+    return QP_LIKELY(hold != NULL) ? acquired_plainly(hold, enter(lock, writing), self->guard) : QP_NOMEM;
 }
 
 static enum qp_status read_poll(struct qp_future *future, struct qp_waker *waker)
@@ -560,18 +647,18 @@ static enum qp_status write_poll(struct qp_future *future, struct qp_waker *wake
 static void rwlock_drop(struct qp_future *future)
 {
     struct qp_rwlock_future *self = (struct qp_rwlock_future *)future;
-    struct qp_rwlock *lock = self->lock;
+    struct lock *lock = &self->lock->lock;
     if (future->stage == NEW)
         return;
     if (!writes(self))
-        qp_hold_give_back(lock->lock.object.runtime, self->hold);
+        qp_hold_keep(&lock->spare, self->hold);
     if (future->stage == WAITING) {
         qp_wait_remove(&self->wait);
-        rwlock_let_in(lock);
+        let_in(lock);
     } else {
         take_back(lock, writes(self));
     }
-    unreference(&lock->lock);
+    unreference(lock);
 }
 
 static const struct qp_object *rwlock_object(const struct qp_future *future)
@@ -582,22 +669,21 @@ static const struct qp_object *rwlock_object(const struct qp_future *future)
 const struct qp_future_ops qp_read_ops = {"read", read_poll, rwlock_drop, rwlock_object, NULL};
 const struct qp_future_ops qp_write_ops = {"write", write_poll, rwlock_drop, rwlock_object, NULL};
 
-static enum qp_status try_enter(struct qp_rwlock *lock, bool writing, struct qp_guard *guard)
+static enum qp_status try_enter(struct lock *lock, bool writing, struct qp_guard *guard)
 {
     bool free_now = is_free(lock, writing);
     struct qp_hold *hold = free_now ? take_hold(lock, writing) : NULL;
     enum qp_status status = !free_now ? QP_BUSY : hold ? QP_OK : QP_NOMEM;
-    QP_EMIT(CALLED, .object = lock->lock.object.id, .op = writing ? "try_write" : "try_read",
-            .fields = {(uint64_t)status, 1});
-    return status == QP_OK ? enter_now(lock, writing, hold, guard) : status;
+    QP_EMIT(CALLED, .object = lock->object.id, .op = writing ? "try_write" : "try_read", .fields = {(uint64_t)status, 1});
+    return status == QP_OK ? acquired(hold, enter(lock, writing), guard) : status;
 }
 
 enum qp_status qp_try_read(struct qp_rwlock *lock, struct qp_guard *guard)
 {
-    return try_enter(lock, false, guard);
+    return try_enter(&lock->lock, false, guard);
 }
 
 enum qp_status qp_try_write(struct qp_rwlock *lock, struct qp_guard *guard)
 {
-    return try_enter(lock, true, guard);
+    return try_enter(&lock->lock, true, guard);
 }

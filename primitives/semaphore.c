@@ -4,7 +4,8 @@
  * State: `available` permits that are free, the waiters, each with what it wants and has got, and whether it is closed.
  * Invariants: while somebody waits nothing is available (the first waiter takes what comes free until it has all); a
  * waiter that has all is out of the queue and granted; free + gathered + granted + held is `total`: what was created
- * and added, less what was forgotten.
+ * and added, less what was forgotten. While nothing but that is to be seen to, `careful` is 0, and permits are acquired
+ * and released without a look at anything else.
  *
  * Cancelled before the first poll: nothing happened. Waiting or granted: what it had gathered goes to those behind it.
  * Closed meanwhile, it fails instead, and what it had gathered is free again.
@@ -19,13 +20,21 @@
 
 enum stage { NEW, WAITING, GRANTED };
 
+enum { /* `careful`, a set of bits: what else is to be seen to when permits are acquired or released */
+    HEARD = 1,  /* somebody may listen */
+    WAITED = 2, /* somebody waits, or did when permits were released the last time */
+    CLOSED = 4,
+    GIVEN_UP = 8
+};
+
 struct qp_semaphore {
     struct qp_object object;
-    struct qp_wait_queue waiters;
-    uint32_t references; /* the owner, each permit, each future that queued and is not ready */
+    uint32_t careful;
     uint32_t available;
+    struct qp_hold *spare; /* holds that nobody has: once made, they stay its own */
+    struct qp_wait_queue waiters;
+    uint32_t references; /* the owner, each future that queued and is not ready, each permit of none; others keep it too */
     uint32_t total;
-    bool closed;
     struct qp_owned owned;
 };
 
@@ -38,7 +47,7 @@ static void describe(const struct qp_object *object, const struct qp_say *to)
 {
     const struct qp_semaphore *self = (const struct qp_semaphore *)object;
     qp_say(to, ": %" PRIu32 " of %" PRIu32 " permits free%s", self->available, self->total,
-           self->closed ? ", closed" : "");
+           self->careful & CLOSED ? ", closed" : "");
     qp_say_waiters(to, "waiting to acquire", &self->waiters);
 }
 
@@ -63,7 +72,8 @@ struct qp_semaphore *qp_semaphore_create(const char *name, int64_t permits)
     qp_object_init(&self->object, &semaphore_kind, name, count);
     self->references = 1;
     self->available = self->total = (uint32_t)count;
-    self->closed = false;
+    self->careful = qp_runtime_is_heard(self->object.runtime) ? HEARD : 0;
+    self->spare = NULL;
     qp_wait_queue_init(&self->waiters);
     qp_own(&self->owned, &semaphore_ops);
     return self;
@@ -71,17 +81,23 @@ struct qp_semaphore *qp_semaphore_create(const char *name, int64_t permits)
 
 QP_COLD static void end(struct qp_semaphore *self)
 {
+    struct qp_runtime *runtime = self->object.runtime;
     qp_object_end(&self->object);
-    qp_release(self->object.runtime, self, sizeof *self);
+    qp_hold_give_back_all(runtime, self->spare);
+    qp_release(runtime, self, sizeof *self);
 }
 
-/* Whether that was the last reference, and the semaphore is no more. */
-static bool unreference(struct qp_semaphore *self)
+/* Ends it, if nobody keeps it any longer. */
+static void end_if_unused(struct qp_semaphore *self)
 {
-    if (QP_LIKELY(--self->references != 0))
-        return false;
-    end(self);
-    return true;
+    if (QP_UNLIKELY(!self->references && self->available == self->total))
+        end(self);
+}
+
+static void unreference(struct qp_semaphore *self)
+{
+    self->references--;
+    end_if_unused(self);
 }
 
 static void refuse_waiters(const struct qp_semaphore *self)
@@ -98,6 +114,7 @@ void qp_semaphore_drop(struct qp_semaphore *self)
         return;
     refuse_waiters(self);
     qp_disown(&self->owned);
+    self->careful |= GIVEN_UP;
     unreference(self);
 }
 
@@ -106,7 +123,7 @@ void qp_semaphore_destroy(struct qp_semaphore *self)
     if (!self)
         return;
     refuse_waiters(self);
-    if (self->references > 1) /* a permit, or a waiter that was handed some and has not run */
+    if (self->references > 1 || self->available != self->total) /* also: a waiter was handed some and has not run */
         qp_misuse("%s destroyed by %s while %u of its permits are out: a permit cannot outlive it",
                   qp_object_label(&self->object), qp_task_label(qp_task_id()), self->total - self->available);
     qp_semaphore_drop(self);
@@ -143,34 +160,40 @@ static void give(struct qp_semaphore *self, uint32_t count)
 }
 
 /* `count` permits are free. */
-static inline void add(struct qp_semaphore *self, uint32_t count)
+static void add(struct qp_semaphore *self, uint32_t count)
 {
-    if (QP_LIKELY(qp_wait_queue_empty(&self->waiters)))
-        self->available += count;
-    else
+    if (QP_UNLIKELY(!qp_wait_queue_empty(&self->waiters))) {
         give(self, count);
+        return;
+    }
+    self->available += count;
+    self->careful &= ~(uint32_t)WAITED;
 }
 
-/* Who waits has a reference: where the permit had the last one, there is nobody to give to. */
+QP_APART static void release_in_turn(struct qp_hold *hold)
+{
+    struct qp_semaphore *self = (struct qp_semaphore *)qp_hold_released(hold)->object;
+    uint32_t count = hold->count;
+    qp_hold_keep(&self->spare, hold);
+    self->references -= count == 0;
+    add(self, count);
+    end_if_unused(self);
+}
+
 static void permit_release(struct qp_owned *owned)
 {
-    struct qp_hold *hold = qp_hold_released(qp_hold_of(owned));
+    struct qp_hold *hold = qp_hold_of(owned);
     struct qp_semaphore *self = (struct qp_semaphore *)hold->object;
-    uint32_t count = hold->count;
-    qp_hold_give_back(self->object.runtime, hold);
-    if (!unreference(self))
-        add(self, count);
+    if (QP_UNLIKELY((self->careful != 0) | (hold->count == 0))) {
+        release_in_turn(hold);
+        return;
+    }
+    qp_hold_end(hold);
+    qp_hold_keep(&self->spare, hold);
+    self->available += hold->count;
 }
 
 static const struct qp_owned_ops permit_ops = {"a permit", NULL, permit_release, qp_hold_object};
-
-/* The permit has a reference by now. */
-static inline enum qp_status acquired(struct qp_semaphore *self, struct qp_hold *hold, uint32_t count,
-                                      struct qp_semaphore_permit *permit)
-{
-    permit->hold = hold;
-    return qp_hold_acquired(hold, &self->object, QP_HOLD_PERMIT, count, &permit_ops, &permit->id);
-}
 
 void qp_semaphore_release(struct qp_semaphore_permit *permit)
 {
@@ -188,10 +211,11 @@ void qp_semaphore_forget(struct qp_semaphore_permit *permit)
     if (!hold)
         return;
     self = (struct qp_semaphore *)hold->object;
-    QP_EMIT(HOLD_FORGOTTEN, .object = self->object.id, .fields = {qp_hold_number(hold->id), hold->count, hold->style});
+    QP_EMIT(HOLD_FORGOTTEN, .object = self->object.id, .fields = {hold->id, hold->count, hold->style});
+    self->references += hold->count != 0; /* a permit of none from here on */
     self->total -= hold->count;
     hold->count = 0;
-    permit_release(&hold->owned);
+    release_in_turn(hold);
 }
 
 void qp_semaphore_permit_give(const struct qp_semaphore_permit *permit, const struct qp_handle *to)
@@ -217,18 +241,32 @@ void qp_semaphore_close(struct qp_semaphore *self)
 {
     struct qp_wait *wait;
     QP_EMIT(OBJECT_CLOSED, .object = self->object.id, .fields = {1});
-    self->closed = true;
+    self->careful |= CLOSED;
     while ((wait = qp_wait_queue_first(&self->waiters)) != NULL)
         grant(QP_CONTAINER(wait, struct qp_acquire_future, wait)); /* it sees that it is closed */
 }
 
 bool qp_semaphore_is_closed(const struct qp_semaphore *self)
 {
-    QP_EMIT(CALLED, .object = self->object.id, .op = "is_closed", .fields = {self->closed ? QP_CLOSED : QP_OK});
-    return self->closed;
+    enum qp_status status = self->careful & CLOSED ? QP_CLOSED : QP_OK;
+    QP_EMIT(CALLED, .object = self->object.id, .op = "is_closed", .fields = {status});
+    return status == QP_CLOSED;
 }
 
 /* ---- acquiring ---- */
+
+QP_APART static struct qp_hold *make_hold(struct qp_semaphore *self)
+{
+    struct qp_hold *hold = qp_hold_take(self->object.runtime);
+    return hold ? qp_hold_prepare(hold, &self->object, QP_HOLD_PERMIT, 0) : NULL;
+}
+
+/* NULL: no memory. */
+static inline struct qp_hold *take_hold(struct qp_semaphore *self)
+{
+    struct qp_hold *hold = qp_hold_take_kept(&self->spare);
+    return QP_LIKELY(hold != NULL) ? hold : make_hold(self);
+}
 
 /* Takes what is there (nothing, where somebody waits), and queues for the rest. */
 static void queue(struct qp_acquire_future *future, struct qp_waker *waker)
@@ -237,6 +275,7 @@ static void queue(struct qp_acquire_future *future, struct qp_waker *waker)
     future->got = self->available;
     self->available = 0;
     self->references++;
+    self->careful |= WAITED;
     qp_wait_queue_push(&self->waiters, &future->wait, waker);
     future->future.stage = WAITING;
 }
@@ -249,35 +288,38 @@ static void leave(struct qp_acquire_future *future)
         return;
     if (future->future.stage == WAITING)
         qp_wait_remove(&future->wait);
-    qp_hold_give_back(self->object.runtime, future->hold);
+    qp_hold_keep(&self->spare, future->hold);
     add(self, future->got);
     unreference(self);
 }
 
-static inline enum qp_status acquire_now(struct qp_semaphore *self, struct qp_hold *hold, uint32_t count,
-                                         struct qp_semaphore_permit *permit)
+/* The permits are the caller's, and are available to nobody by now. */
+static enum qp_status acquired(struct qp_semaphore *self, struct qp_hold *hold, uint32_t count,
+                               struct qp_semaphore_permit *permit)
+{
+    self->references += count == 0;
+    hold->count = count;
+    permit->hold = hold;
+    return qp_hold_acquired(hold, &permit_ops, &permit->id);
+}
+
+/* Takes permits that are there, past nobody. */
+static enum qp_status acquire_now(struct qp_semaphore *self, struct qp_hold *hold, uint32_t count,
+                                  struct qp_semaphore_permit *permit)
 {
     self->available -= count;
-    self->references++;
     return acquired(self, hold, count, permit);
 }
 
-/* There are too few (none, where somebody waits), or it has got them, or the semaphore is closed. */
-QP_APART static enum qp_status acquire_in_turn(struct qp_acquire_future *self, struct qp_waker *waker)
+QP_APART static enum qp_status acquire_first(struct qp_acquire_future *self, struct qp_waker *waker)
 {
-    if (self->semaphore->closed) {
-        leave(self);
-        return QP_SEMAPHORE_CLOSED;
-    }
-    if (self->future.stage == GRANTED)
-        return acquired(self->semaphore, self->hold, self->wanted, self->permit);
-    if (self->future.stage == NEW) {
-        self->hold = qp_hold_take(self->semaphore->object.runtime);
-        if (!self->hold)
-            return QP_NOMEM;
-        queue(self, waker);
-    }
-    self->wait.waker = waker;
+    struct qp_semaphore *semaphore = self->semaphore;
+    self->hold = take_hold(semaphore);
+    if (!self->hold)
+        return QP_NOMEM;
+    if (semaphore->available >= self->wanted)
+        return acquire_now(semaphore, self->hold, self->wanted, self->permit);
+    queue(self, waker);
     return QP_PENDING;
 }
 
@@ -287,17 +329,40 @@ QP_COLD static void tell_asked(const struct qp_acquire_future *self)
         QP_EMIT(FUTURE_ASKED, .future = self->future.id, .op = "acquire", .fields = {0, self->wanted});
 }
 
+/* There are too few (none, where somebody waits), or it has got them, or more is to be seen to. */
+QP_APART static enum qp_status acquire_in_turn(struct qp_acquire_future *self, struct qp_waker *waker)
+{
+    struct qp_semaphore *semaphore = self->semaphore;
+    if (QP_TRACING)
+        tell_asked(self);
+    if (semaphore->careful & CLOSED) {
+        leave(self);
+        return QP_SEMAPHORE_CLOSED;
+    }
+    if (self->future.stage == NEW)
+        return acquire_first(self, waker);
+    if (self->future.stage == GRANTED) {
+        semaphore->references--;
+        return acquired(semaphore, self->hold, self->wanted, self->permit);
+    }
+    self->wait.waker = waker;
+    return QP_PENDING;
+}
+
 static enum qp_status acquire_poll(struct qp_future *future, struct qp_waker *waker)
 {
     struct qp_acquire_future *self = (struct qp_acquire_future *)future;
     struct qp_semaphore *semaphore = self->semaphore;
     struct qp_hold *hold;
-    if (QP_TRACING)
-        tell_asked(self);
-    if (QP_UNLIKELY(future->stage != NEW || semaphore->closed || semaphore->available < self->wanted))
+    if (QP_UNLIKELY((future->stage | semaphore->careful) != 0 || self->wanted - 1 >= semaphore->available))
         return acquire_in_turn(self, waker);
-    hold = qp_hold_take(semaphore->object.runtime);
-    return QP_LIKELY(hold != NULL) ? acquire_now(semaphore, hold, self->wanted, self->permit) : QP_NOMEM;
+    hold = take_hold(semaphore);
+    if (QP_UNLIKELY(!hold))
+        return QP_NOMEM;
+    semaphore->available -= self->wanted;
+    hold->count = self->wanted;
+    self->permit->hold = hold;
+    return qp_hold_begin(hold, &permit_ops, &self->permit->id);
 }
 
 static void acquire_drop(struct qp_future *future)
@@ -319,9 +384,11 @@ enum qp_status qp_try_acquire(struct qp_semaphore *semaphore, struct qp_semaphor
 
 enum qp_status qp_try_acquire_many(struct qp_semaphore *self, uint32_t count, struct qp_semaphore_permit *permit)
 {
-    enum qp_status status = self->closed ? QP_SEMAPHORE_CLOSED : self->available < count ? QP_NO_PERMITS : QP_OK;
+    enum qp_status status = self->careful & CLOSED    ? QP_SEMAPHORE_CLOSED
+                            : self->available < count ? QP_NO_PERMITS
+                                                      : QP_OK;
     struct qp_hold *hold = NULL;
-    if (status == QP_OK && !(hold = qp_hold_take(self->object.runtime)))
+    if (status == QP_OK && !(hold = take_hold(self)))
         status = QP_NOMEM;
     QP_EMIT(CALLED, .object = self->object.id, .op = "try_acquire", .fields = {(uint64_t)status, count});
     return status == QP_OK ? acquire_now(self, hold, count, permit) : status;

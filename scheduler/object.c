@@ -151,6 +151,32 @@ const char *qp_site_label(const char *before, const struct qp_site *site)
 
 /* ---- ownership ---- */
 
+static void nothing_release(struct qp_owned *owned)
+{
+    (void)owned;
+}
+
+const struct qp_owned_ops qp_owned_nothing = {NULL, NULL, nothing_release, NULL};
+
+bool qp_scope_owns(const struct qp_scope *scope, const struct qp_owned *owned)
+{
+    const struct qp_link *link = scope->end.prev;
+    while (link != &scope->end && link != &owned->link)
+        link = link->prev;
+    return link == &owned->link;
+}
+
+bool qp_scope_owns_nothing(struct qp_scope *scope)
+{
+    while (!qp_scope_is_empty(scope)) {
+        struct qp_owned *last = QP_CONTAINER(scope->end.prev, struct qp_owned, link);
+        if (last->ops != &qp_owned_nothing)
+            return false;
+        qp_disown(last);
+    }
+    return true;
+}
+
 void qp_scope_release(struct qp_scope *scope)
 {
     struct qp_scope *outer = qp_thread.scope;
@@ -185,6 +211,13 @@ struct qp_hold_slab {
     struct qp_hold holds[SLAB_HOLDS];
 };
 
+static struct qp_hold *begin(struct qp_hold *hold, uint64_t id)
+{
+    hold->owned.link.prev = hold->owned.link.next = &hold->owned.link;
+    hold->id = id;
+    return hold;
+}
+
 static bool grow(struct qp_runtime *runtime)
 {
     struct qp_hold_slab *slab = qp_allocate(runtime, sizeof *slab);
@@ -193,10 +226,8 @@ static bool grow(struct qp_runtime *runtime)
         return false;
     slab->next = runtime->hold_slabs;
     runtime->hold_slabs = slab;
-    for (i = SLAB_HOLDS; i-- > 0;) {
-        slab->holds[i].id = 0;
-        qp_hold_give_back(runtime, &slab->holds[i]);
-    }
+    for (i = SLAB_HOLDS; i-- > 0;)
+        qp_hold_keep(&runtime->free_holds, begin(&slab->holds[i], 1));
     return true;
 }
 
@@ -208,9 +239,7 @@ struct qp_hold *qp_hold_make(struct qp_runtime *runtime)
     if (runtime)
         return grow(runtime) ? qp_hold_take(runtime) : NULL;
     hold = malloc(sizeof *hold);
-    if (hold)
-        hold->id = atomic_fetch_add(&next, 2);
-    return hold;
+    return hold ? begin(hold, atomic_fetch_add(&next, 1) + 1) : NULL;
 }
 
 void qp_hold_free(struct qp_hold *hold)
@@ -233,19 +262,18 @@ const struct qp_object *qp_hold_object(const struct qp_owned *owned)
     return QP_CONTAINER_CONST(owned, struct qp_hold, owned)->object;
 }
 
-/* The number is new to the runtime, and beyond what the hold was while nobody listened. */
+/* The number is new to the runtime, and not less than the hold would have had while nobody listened. */
 QP_COLD enum qp_status qp_hold_tell_acquired(struct qp_hold *hold, uint64_t *id)
 {
-    uint64_t *last = &qp_thread.runtime->next_hold, least = qp_hold_number(hold->id), number;
-    number = *last = least > *last ? least : *last + 1;
-    hold->id = *id = number << 1 | 1;
-    QP_EMIT(HOLD_ACQUIRED, .object = hold->object->id, .fields = {number, hold->count, hold->style});
+    uint64_t *last = &qp_thread.runtime->next_hold;
+    hold->id = *id = *last = hold->id > *last ? hold->id : *last + 1;
+    QP_EMIT(HOLD_ACQUIRED, .object = hold->object->id, .fields = {hold->id, hold->count, hold->style});
     return QP_OK;
 }
 
 QP_COLD struct qp_hold *qp_hold_tell_released(struct qp_hold *hold)
 {
-    QP_EMIT(HOLD_RELEASED, .object = hold->object->id, .fields = {qp_hold_number(hold->id), hold->count, hold->style});
+    QP_EMIT(HOLD_RELEASED, .object = hold->object->id, .fields = {hold->id, hold->count, hold->style});
     return hold;
 }
 
@@ -256,6 +284,5 @@ void qp_hold_given(struct qp_hold *hold, uint64_t id, const struct qp_handle *to
                   qp_task_label(qp_thread.task ? qp_thread.task->id : 0));
     qp_owned_give(&hold->owned, to, noun);
     hold->task = to->id;
-    hold->scope = qp_task_scope(to->task);
-    QP_EMIT(HOLD_GIVEN, .object = hold->object->id, .fields = {qp_hold_number(hold->id), to->id});
+    QP_EMIT(HOLD_GIVEN, .object = hold->object->id, .fields = {hold->id, to->id});
 }

@@ -2,7 +2,8 @@
  * What an async function owns: a list in order of acquisition, released in reverse.
  *
  * Invariants: a node is in at most one scope; one in no scope is linked to itself. A node lies in the thing owned,
- * never on a stack, so that a forgotten one outlives the frame that forgot it. Releasing unlinks first.
+ * never on a stack, so that a forgotten one outlives the frame that forgot it. Releasing unlinks first. What is soon
+ * owned again may stay where it is, with the table of nothing.
  */
 #ifndef SCHEDULER_OWNED_H
 #define SCHEDULER_OWNED_H
@@ -16,6 +17,8 @@ struct qp_owned_ops {
     void (*release)(struct qp_owned *self);                         /* already unlinked */
     const struct qp_object *(*object)(const struct qp_owned *self); /* of what it is a part; may be NULL */
 };
+
+extern const struct qp_owned_ops qp_owned_nothing;
 
 static inline void qp_scope_init(struct qp_scope *scope)
 {
@@ -60,10 +63,36 @@ static inline void qp_disown(struct qp_owned *owned)
     owned->link.prev = owned->link.next = &owned->link;
 }
 
+/*
+ * Makes the running async function the owner of what is nothing now, and in some scope or in none. Where it is the last
+ * thing that this function had, it is in its place: to link and unlink it each time would make each wait for the other.
+ */
+static inline void qp_own_again(struct qp_owned *owned, const struct qp_owned_ops *ops)
+{
+    if (QP_LIKELY(qp_thread.scope && qp_thread.scope->end.prev == &owned->link)) {
+        owned->ops = ops;
+        return;
+    }
+    qp_owned_unlink(owned);
+    qp_own(owned, ops);
+}
+
+/* It is nothing from here on, and stays where it is. */
+static inline void qp_own_no_more(struct qp_owned *owned)
+{
+    owned->ops = &qp_owned_nothing;
+}
+
 /* Makes a task that has not ended the owner; misuse for an empty handle. `what` is for that sentence. */
 void qp_owned_give(struct qp_owned *owned, const struct qp_handle *to, const char *what);
 
+/* Whether it is among what that scope owns. */
+bool qp_scope_owns(const struct qp_scope *scope, const struct qp_owned *owned);
+
 /* Releases all, last acquired first, also what is acquired meanwhile. */
 void qp_scope_release(struct qp_scope *scope);
+
+/* Whether it owns nothing; takes out what is nothing by now. */
+bool qp_scope_owns_nothing(struct qp_scope *scope);
 
 #endif

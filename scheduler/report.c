@@ -48,8 +48,11 @@ void qp_say_waiters(const struct qp_say *to, const char *title, const struct qp_
 static void each_in_scope(const struct qp_task *task, const struct qp_scope *scope, qp_owned_fn function, void *context)
 {
     const struct qp_link *link;
-    for (link = scope->end.next; link != &scope->end; link = link->next)
-        function(context, task, QP_CONTAINER_CONST(link, struct qp_owned, link));
+    for (link = scope->end.next; link != &scope->end; link = link->next) {
+        const struct qp_owned *owned = QP_CONTAINER_CONST(link, struct qp_owned, link);
+        if (owned->ops != &qp_owned_nothing)
+            function(context, task, owned);
+    }
 }
 
 /* All that the functions inside a future own. */

@@ -97,6 +97,17 @@ QP_NORETURN void qp_unwind(void);
 /* Says who waits for what, into the report. */
 void qp_deadlock_report(struct qp_runtime *runtime);
 
+/* Whether somebody may listen to what is done in it (NULL: outside any), which is known from its beginning on. */
+static inline bool qp_runtime_is_heard(const struct qp_runtime *runtime)
+{
+#ifdef QUIPU_NO_EVENTS
+    (void)runtime;
+    return false;
+#else
+    return !runtime || runtime->tracing.first;
+#endif
+}
+
 static inline bool qp_runtime_wants(const struct qp_runtime *runtime, enum qp_choice_kind kind)
 {
     return runtime->env.choose && (runtime->env.choices >> kind & 1);

@@ -556,7 +556,7 @@ static inline bool ends_plainly(const struct qp_task *task, enum qp_status statu
     const struct qp_task_extra *extra = qp_task_extra(task);
     return status == QP_OK && !QP_TRACING && !(task->flags & QP_TASK_ENDING) && !(extra && extra->drop) &&
            task->style != QP_STYLE_BLOCKING && qp_task_polled(task)->state == QP_FUTURE_DONE &&
-           qp_scope_is_empty(qp_task_scope((struct qp_task *)(uintptr_t)task));
+           qp_scope_owns_nothing(qp_task_scope((struct qp_task *)(uintptr_t)task));
 }
 
 void qp_task_end(struct qp_task *task, enum qp_status status)

@@ -231,7 +231,9 @@ def scope(value):
     end = value["end"].address
     link = value["end"]["next"]
     while int(link) != int(end):
-        yield container(link, "struct qp_owned", "link")
+        owned = container(link, "struct qp_owned", "link")
+        if int(owned["ops"]["noun"]):  # else it was released, and stays there to be owned again
+            yield owned
         link = link["next"]
 
 
