@@ -23,13 +23,13 @@
 
 enum stage { NEW, WAITING, GRANTED };
 
-enum { /* `state`, a set of bits */
-    HELD = 1,     /* by one, whose hold says more */
-    PROMISED = 2, /* to one, who was handed it and has not run */
-    TAKEN = HELD | PROMISED,
-    HEARD = 4,  /* somebody may listen */
-    WAITED = 8, /* somebody waits, or did when it was released the last time */
-    GIVEN_UP = 16
+enum {               /* `state`, a set of bits */
+       HELD = 1,     /* by one, whose hold says more */
+       PROMISED = 2, /* to one, who was handed it and has not run */
+       TAKEN = HELD | PROMISED,
+       HEARD = 4,  /* somebody may listen */
+       WAITED = 8, /* somebody waits, or did when it was released the last time */
+       GIVEN_UP = 16
 };
 
 /*
@@ -674,7 +674,8 @@ static enum qp_status try_enter(struct lock *lock, bool writing, struct qp_guard
     bool free_now = is_free(lock, writing);
     struct qp_hold *hold = free_now ? take_hold(lock, writing) : NULL;
     enum qp_status status = !free_now ? QP_BUSY : hold ? QP_OK : QP_NOMEM;
-    QP_EMIT(CALLED, .object = lock->object.id, .op = writing ? "try_write" : "try_read", .fields = {(uint64_t)status, 1});
+    QP_EMIT(CALLED, .object = lock->object.id, .op = writing ? "try_write" : "try_read",
+            .fields = {(uint64_t)status, 1});
     return status == QP_OK ? acquired(hold, enter(lock, writing), guard) : status;
 }
 

@@ -34,15 +34,11 @@ QP_COLD static void tell_asked(const struct qp_future *future, int64_t duration_
     QP_EMIT(FUTURE_ASKED, .future = future->id, .op = future->ops->name, .fields = {(uint64_t)duration_ns, 0, target});
 }
 
-/* A deadline of the future that is polled: started by its first poll, looked at by each. */
-static enum qp_status deadline_poll(const struct qp_future *future, struct qp_timer *timer, int64_t duration_ns,
-                                    struct qp_waker *waker)
+/* A deadline of the future that is polled, in a runtime: started by its first poll, looked at by each. */
+static inline enum qp_status deadline_poll(const struct qp_future *future, struct qp_timer *timer, int64_t duration_ns,
+                                           struct qp_waker *waker)
 {
-    if (QP_UNLIKELY(!qp_thread.runtime))
-        qp_misuse("%s polled outside a runtime: there is no clock", future->ops->name);
     if (future->state == QP_FUTURE_NEW) {
-        if (QP_TRACING && future->ops == &qp_sleep_ops)
-            tell_asked(future, duration_ns, 0);
         if (duration_ns <= 0)
             return QP_OK;
         return qp_timer_start(timer, duration_ns, waker) ? QP_PENDING : QP_NOMEM;
@@ -51,11 +47,28 @@ static enum qp_status deadline_poll(const struct qp_future *future, struct qp_ti
     return qp_timer_is_over(timer) ? QP_OK : QP_PENDING;
 }
 
+static void refuse_outside(const struct qp_future *future)
+{
+    if (!qp_thread.runtime)
+        qp_misuse("%s polled outside a runtime: there is no clock", future->ops->name);
+}
+
 /* ---- sleep ---- */
+
+/* Where somebody may listen, or there may be no runtime. */
+QP_COLD static enum qp_status sleep_specially(struct qp_sleep_future *self, struct qp_waker *waker)
+{
+    refuse_outside(&self->future);
+    if (QP_TRACING && self->future.state == QP_FUTURE_NEW)
+        tell_asked(&self->future, self->duration_ns, 0);
+    return deadline_poll(&self->future, &self->timer, self->duration_ns, waker);
+}
 
 static enum qp_status sleep_poll(struct qp_future *future, struct qp_waker *waker)
 {
     struct qp_sleep_future *self = (struct qp_sleep_future *)future;
+    if (QP_UNLIKELY(qp_thread.special))
+        return sleep_specially(self, waker);
     return deadline_poll(future, &self->timer, self->duration_ns, waker);
 }
 
@@ -69,30 +82,50 @@ const struct qp_future_ops qp_sleep_ops = {qp_op_sleep, sleep_poll, sleep_drop, 
 /* ---- timeout ---- */
 
 /* Polls what a timeout is around, and tells, before the first time, how long that may take. */
-QP_COLD static enum qp_status told_poll(const struct qp_future *timeout, int64_t duration_ns, uint64_t target,
-                                        struct qp_future *inner, struct qp_waker *waker)
+static enum qp_status told_poll(const struct qp_future *timeout, int64_t duration_ns, uint64_t target,
+                                struct qp_future *inner, struct qp_waker *waker)
 {
-    if (timeout->state == QP_FUTURE_NEW)
+    if (QP_TRACING && timeout->state == QP_FUTURE_NEW)
         tell_asked(timeout, duration_ns, target);
     return qp_poll(inner, waker);
+}
+
+/* What it is around is pending: looks at the deadline. */
+static inline enum qp_status timeout_wait(struct qp_timeout_future *self, struct qp_waker *waker)
+{
+    enum qp_status status = deadline_poll(&self->future, &self->timer, self->duration_ns, waker);
+    if (QP_LIKELY(status == QP_PENDING))
+        return QP_PENDING;
+    qp_future_drop(self->inner);
+    return status == QP_OK ? QP_TIMEOUT : status;
+}
+
+/* Where somebody may listen, or there may be no runtime. */
+QP_APART static enum qp_status timeout_specially(struct qp_timeout_future *self, struct qp_waker *waker)
+{
+    enum qp_status status;
+    if (!self->inner)
+        return QP_INVALID;
+    status = told_poll(&self->future, self->duration_ns, 0, self->inner, waker);
+    if (status != QP_PENDING) {
+        qp_timer_disarm(&self->timer);
+        return status;
+    }
+    refuse_outside(&self->future);
+    return timeout_wait(self, waker);
 }
 
 static enum qp_status timeout_poll(struct qp_future *future, struct qp_waker *waker)
 {
     struct qp_timeout_future *self = (struct qp_timeout_future *)future;
     enum qp_status status;
-    if (QP_UNLIKELY(!self->inner))
-        return QP_INVALID;
-    status = QP_TRACING ? told_poll(future, self->duration_ns, 0, self->inner, waker) : qp_poll(self->inner, waker);
-    if (status != QP_PENDING) {
-        qp_timer_disarm(&self->timer);
-        return status;
-    }
-    status = deadline_poll(future, &self->timer, self->duration_ns, waker);
+    if (QP_UNLIKELY(qp_thread.special || !self->inner))
+        return timeout_specially(self, waker);
+    status = qp_poll_untold(self->inner, waker);
     if (status == QP_PENDING)
-        return QP_PENDING;
-    qp_future_drop(self->inner);
-    return status == QP_OK ? QP_TIMEOUT : status;
+        return timeout_wait(self, waker);
+    qp_timer_disarm(&self->timer);
+    return status;
 }
 
 static void timeout_drop(struct qp_future *future)
@@ -115,12 +148,12 @@ static enum qp_status timeout_join_poll(struct qp_future *future, struct qp_wake
 {
     struct qp_timeout_join_future *self = (struct qp_timeout_join_future *)future;
     enum qp_status status;
-    status = QP_TRACING ? told_poll(future, self->duration_ns, self->join.task->id, &self->join.future, waker)
-                        : qp_poll(&self->join.future, waker);
+    status = told_poll(future, self->duration_ns, self->join.task->id, &self->join.future, waker);
     if (status != QP_PENDING) {
         qp_timer_disarm(&self->timer);
         return status;
     }
+    refuse_outside(future);
     status = deadline_poll(future, &self->timer, self->duration_ns, waker);
     if (status == QP_PENDING)
         return QP_PENDING;

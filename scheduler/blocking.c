@@ -49,6 +49,8 @@ static void run(struct qp_work *work)
     memset(&qp_thread, 0, sizeof qp_thread);
     qp_thread.runtime = same_thread ? runtime : NULL;
     qp_thread.tracing = same_thread ? before.tracing : NULL;
+    qp_thread.listening = qp_thread.tracing != NULL;
+    qp_thread.outside = !same_thread;
     qp_thread.task = &blocking->task;
     call(blocking, same_thread ? &runtime->unwind : NULL);
     qp_thread = before;

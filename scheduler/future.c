@@ -107,7 +107,10 @@ static enum qp_status poll_in_brief(struct qp_future *future, struct qp_waker *w
 enum qp_status qp_poll_traced(struct qp_future *future, struct qp_waker *waker)
 {
     struct qp_tracing *tracing = qp_thread.tracing;
-    enum qp_status status = tracing->brief ? poll_in_brief(future, waker, tracing) : poll_in_full(future, waker);
+    enum qp_status status;
+    if (QP_UNLIKELY(future->state == QP_FUTURE_DONE))
+        qp_polled_after_completion(future);
+    status = tracing->brief ? poll_in_brief(future, waker, tracing) : poll_in_full(future, waker);
     future->state = status == QP_PENDING ? QP_FUTURE_PENDING : QP_FUTURE_DONE;
     return status;
 }

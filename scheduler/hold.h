@@ -21,8 +21,8 @@ struct qp_hold {
         const struct qp_site *site; /* and where it was got */
         struct qp_hold *next;       /* where holds are kept that nobody has */
     };
-    uint32_t count;             /* permits */
-    uint32_t style;             /* enum qp_hold_style */
+    uint32_t count; /* permits */
+    uint32_t style; /* enum qp_hold_style */
 };
 
 enum qp_hold_style { QP_HOLD_LOCK, QP_HOLD_READ, QP_HOLD_WRITE, QP_HOLD_PERMIT, QP_HOLD_SLOT };
@@ -44,7 +44,8 @@ void qp_hold_free(struct qp_hold *hold);
 enum qp_status qp_hold_tell_acquired(struct qp_hold *hold, uint64_t *id);
 struct qp_hold *qp_hold_tell_released(struct qp_hold *hold);
 
-/* Those that nobody has are linked from where they are kept: the runtime's, and an object's own. NULL: there is none. */
+/* Those that nobody has are linked from where they are kept: the runtime's, and an object's own. NULL: there is none.
+ */
 
 static inline struct qp_hold *qp_hold_take_kept(struct qp_hold **kept)
 {

@@ -181,6 +181,7 @@ struct qp_runtime *qp_runtime_create(const struct qp_env *env)
     runtime->report_length = 0;
     runtime->env = *env;
     runtime->main_status = QP_PENDING;
+    runtime->exact = env->choose || env->event || env->batch;
     if (env->event || env->batch)
         listen(runtime);
     return runtime;
@@ -195,6 +196,7 @@ struct qp_runtime *qp_runtime_enter(struct qp_runtime *runtime)
     qp_thread.runtime = runtime;
     qp_thread.tracing = runtime && runtime->tracing.first ? &runtime->tracing : NULL;
     qp_thread.listening = qp_thread.tracing != NULL;
+    qp_thread.outside = !runtime;
     qp_thread.injecting = runtime ? qp_injected(runtime) : 0;
     return before;
 }

@@ -29,6 +29,7 @@ struct qp_object_list {
 
 struct qp_runtime {
     struct qp_env env;
+    bool exact; /* the time of each event counts: somebody listens, or chooses among what is due */
     struct qp_ready ready;
     struct qp_task_list tasks;
     struct qp_object_list objects;

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-_Thread_local struct qp_thread qp_thread;
+_Thread_local struct qp_thread qp_thread = {.outside = true};
 
 /* ---- wakers ---- */
 

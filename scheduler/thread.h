@@ -26,9 +26,10 @@ struct qp_thread {
         struct {
             bool dropping;      /* in a drop function, where nobody may await or panic */
             bool listening;     /* `tracing` is set */
+            bool outside;       /* `runtime` is not set */
             uint16_t injecting; /* bits of kinds of choices: what the environment may do at an await or a step */
         };
-        uint32_t special; /* not 0: any of these */
+        uint64_t special; /* not 0: any of these */
     };
 };
 

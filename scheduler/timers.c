@@ -9,11 +9,6 @@ enum { FRESH = QP_WHEEL_LEVELS }; /* the level of a timer that lies among the fr
 
 /* ---- lists ---- */
 
-static inline struct qp_timer_list *list_of(struct qp_timers *timers, const struct qp_timer *timer)
-{
-    return timer->level == FRESH ? &timers->fresh : &timers->slots[timer->level][timer->slot];
-}
-
 static inline void list_append(struct qp_timer_list *list, struct qp_timer *timer)
 {
     timer->next = NULL;
@@ -51,10 +46,8 @@ static void wheel_insert(struct qp_timers *timers, struct qp_timer *timer)
 
 static void wheel_remove(struct qp_timers *timers, struct qp_timer *timer)
 {
-    struct qp_timer_list *list = list_of(timers, timer);
+    struct qp_timer_list *list = &timers->slots[timer->level][timer->slot];
     list_remove(list, timer);
-    if (timer->level == FRESH)
-        return;
     if (!list->first)
         timers->occupied[timer->level] &= ~((uint64_t)1 << timer->slot);
     if (timer->deadline_ns == timers->earliest_ns)
@@ -170,16 +163,10 @@ bool qp_timer_arm(struct qp_timer *timer, int64_t deadline_ns, struct qp_waker *
     return true;
 }
 
-/* Whether the time of each event counts, so that the clock is read for each. */
-static inline bool is_exact(const struct qp_runtime *runtime)
-{
-    return runtime->env.choose || QP_TRACING;
-}
-
 bool qp_timer_start(struct qp_timer *timer, int64_t duration_ns, struct qp_waker *waker)
 {
     struct qp_runtime *runtime = qp_thread.runtime;
-    if (is_exact(runtime) || duration_ns > QP_NEVER / 2) {
+    if (runtime->exact || duration_ns > QP_NEVER / 2) {
         int64_t now = runtime->env.now(runtime->env.context);
         if (!qp_timers_waiting(&runtime->timers))
             runtime->timers.elapsed_ns = now; /* nothing in the wheel hangs on it */
@@ -219,12 +206,9 @@ static void taken_out(struct qp_timers *timers, struct qp_timer *timer)
     timers->registered--;
 }
 
-void qp_timer_disarm(struct qp_timer *timer)
+/* One that has its deadline. */
+QP_APART static void take_out(struct qp_timers *timers, struct qp_timer *timer)
 {
-    struct qp_timers *timers;
-    if (!timer->runtime)
-        return;
-    timers = &timer->runtime->timers;
     if (timer->place)
         due_remove(timers, timer->place - 1);
     else
@@ -233,12 +217,23 @@ void qp_timer_disarm(struct qp_timer *timer)
     QP_EMIT(TIMER_DROPPED, .fields = {(uint64_t)timer->deadline_ns});
 }
 
+void qp_timer_take_out(struct qp_timer *timer)
+{
+    struct qp_timers *timers = &timer->runtime->timers;
+    if (QP_UNLIKELY(timer->level != FRESH)) {
+        take_out(timers, timer);
+        return;
+    }
+    list_remove(&timers->fresh, timer);
+    taken_out(timers, timer);
+}
+
 bool qp_timer_is_over(struct qp_timer *timer)
 {
     const struct qp_runtime *runtime = timer->runtime;
     if (!runtime)
         return timer->deadline_ns != QP_NEVER;
-    if (!is_exact(runtime) || runtime->env.now(runtime->env.context) < timer->deadline_ns)
+    if (!runtime->exact || runtime->env.now(runtime->env.context) < timer->deadline_ns)
         return false;
     qp_timer_disarm(timer);
     return true;

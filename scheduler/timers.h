@@ -50,7 +50,12 @@ bool qp_timer_arm(struct qp_timer *timer, int64_t deadline_ns, struct qp_waker *
 bool qp_timer_is_over(struct qp_timer *timer);
 
 /* Takes it out; nothing for one that is not registered. */
-void qp_timer_disarm(struct qp_timer *timer);
+void qp_timer_take_out(struct qp_timer *timer);
+static inline void qp_timer_disarm(struct qp_timer *timer)
+{
+    if (timer->runtime)
+        qp_timer_take_out(timer);
+}
 
 /* Gives the fresh ones their deadlines. */
 void qp_timers_settle(struct qp_runtime *runtime);
