@@ -139,7 +139,7 @@ static bool arrive(struct qp_barrier_future *future)
 
 QP_COLD static void tell_crossed(const struct qp_barrier_future *self)
 {
-    QP_EMIT(BARRIER_CROSSED, .object = self->barrier->object.id, .fields = {self->place});
+    QP_EMIT(BARRIER_CROSSED, .object = self->barrier->object.id, .fields = {self->slot ? *self->slot : self->place});
 }
 
 static enum qp_status barrier_poll(struct qp_future *future, struct qp_waker *waker)
@@ -148,10 +148,10 @@ static enum qp_status barrier_poll(struct qp_future *future, struct qp_waker *wa
     self->wait.waker = waker;
     if (future->stage == WAITING || (future->stage == NEW && !arrive(self)))
         return QP_PENDING;
-    if (QP_TRACING)
-        tell_crossed(self);
     if (self->slot)
         *self->slot = self->place;
+    if (QP_TRACING)
+        tell_crossed(self);
     unreference(self->barrier);
     return QP_OK;
 }

@@ -192,6 +192,35 @@ QP_SCENARIO(oneshot_recv_passes_on,
     QP_ASSERT(first.value == -1 && second.value == 5);
 }
 
+struct turn {
+    struct qp_oneshot_receiver *rx;
+    enum qp_status status;
+};
+
+static void wait_in_turn(void *arg)
+{
+    struct turn *self = arg;
+    int value;
+    self->status = qp_await(qp_oneshot_recv(self->rx, &value));
+}
+
+QP_SCENARIO(oneshot_recv_in_turn,
+            "of several waits on one receiver the first has the value, and the next hears that none comes")
+{
+    struct ends ends = create();
+    struct turn turns[2] = {{ends.rx, QP_PENDING}, {ends.rx, QP_PENDING}};
+    struct qp_handle handles[2];
+    int i;
+    for (i = 0; i < 2; i++) {
+        handles[i] = qp_spawn(wait_in_turn, &turns[i]);
+        qp_await(qp_sleep_ms(1));
+    }
+    send_now(ends.tx, 5);
+    for (i = 0; i < 2; i++)
+        QP_ASSERT_EQ(qp_await(qp_join(&handles[i], NULL)), QP_OK);
+    QP_ASSERT(turns[0].status == QP_OK && turns[1].status == QP_CLOSED);
+}
+
 /* ---- a sender that waits for its own answer ---- */
 
 QP_SCENARIO(oneshot_recv_holds_sender, "who waits for an answer that only it could send is told so")

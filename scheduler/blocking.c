@@ -105,9 +105,9 @@ void qp_work_finished(struct qp_runtime *runtime, struct qp_work *work)
     struct qp_blocking *blocking = blocking_of(work);
     struct qp_task *task = &blocking->task;
     runtime->blocking--;
-    QP_EMIT(BLOCKING_FINISHED, .fields = {task->id, blocking->panicked});
+    QP_EMIT(BLOCKING_FINISHED, .fields = {task->id, blocking->panicked, blocking->returned});
     if (blocking->returned)
-        qp_task_has_result(task);
+        qp_task_has_result(task, NULL);
     if (blocking->panicked)
         qp_task_set_message(runtime, blocking->message);
     qp_task_end(task, blocking->panicked ? QP_PANICKED : QP_OK);

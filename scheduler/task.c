@@ -203,6 +203,7 @@ void qp_handle_give(const struct qp_handle *handle, const struct qp_handle *to)
     if (!task)
         qp_misuse("an empty handle is given away by %s", qp_task_label(qp_thread.task ? qp_thread.task->id : 0));
     qp_owned_give(&task->handle, to, "a handle");
+    QP_EMIT(TASK_GIVEN, .fields = {task->id, to->id});
 }
 
 bool qp_is_finished(const struct qp_handle *handle)
@@ -297,6 +298,14 @@ static inline void begins(struct qp_task *task)
         qp_tell_woken(task);
 }
 
+QP_COLD static void tell_spawned(const struct qp_task *task)
+{
+    const struct qp_task_extra *extra = qp_task_extra(task);
+    QP_EMIT(TASK_SPAWNED, .fields = {task->id, task->style}, .text = qp_task_name_of(task));
+    if (extra && extra->drop)
+        QP_EMIT(ARGUMENT_KEPT, .fields = {task->id});
+}
+
 /* Numbers it, makes it live, and makes the running function the owner of its handle. */
 static inline struct qp_handle launch(struct qp_task *task)
 {
@@ -305,7 +314,8 @@ static inline struct qp_handle launch(struct qp_task *task)
     list_append(&runtime->tasks, task);
     runtime->live++;
     qp_own(&task->handle, &handle_ops);
-    QP_EMIT(TASK_SPAWNED, .fields = {task->id, task->style}, .text = qp_task_name_of(task));
+    if (QP_TRACING)
+        tell_spawned(task);
     return (struct qp_handle){task, task->id};
 }
 
@@ -429,18 +439,29 @@ void qp_return(const void *value)
     result_drop(task);
     if (type->size)
         memcpy(qp_task_result(task), value, type->size);
-    qp_task_has_result(task);
+    qp_task_has_result(task, value);
 }
 
-void qp_task_has_result(struct qp_task *task)
+/* Whether the bytes of its result are others than these. */
+static bool is_altered(const struct qp_task *task, const void *bytes)
+{
+    const struct qp_type *type = qp_task_result_type(task);
+    return qp_value_bytes(type, bytes) != qp_value_bytes(type, qp_task_result(task));
+}
+
+QP_COLD static void tell_result(const struct qp_task *task, const void *given)
+{
+    char text[QP_PRINT_SIZE];
+    QP_EMIT(TASK_RESULT, .fields = {qp_task_extra(task)->result_id, task->id, given && is_altered(task, given)},
+            .text = qp_print(qp_task_result_type(task), qp_task_result(task), text));
+}
+
+void qp_task_has_result(struct qp_task *task, const void *given)
 {
     qp_task_extra(task)->result_id = ++task->runtime->next_value;
     task->flags |= QP_TASK_RESULT;
-    if (QP_TRACING) {
-        char text[QP_PRINT_SIZE];
-        QP_EMIT(TASK_RESULT, .fields = {qp_task_extra(task)->result_id, task->id},
-                .text = qp_print(qp_task_result_type(task), qp_task_result(task), text));
-    }
+    if (QP_TRACING)
+        tell_result(task, given);
 }
 
 const char *qp_error_message(void)
@@ -517,6 +538,7 @@ QP_APART static void release_all(struct qp_task *task)
         qp_scope_release(scope);
     if (drop) {
         extra->drop = NULL;
+        QP_EMIT(ARGUMENT_DROPPED, .fields = {task->id});
         drop(extra->arg);
     }
     if (task->status != QP_OK)
@@ -667,11 +689,21 @@ QP_APART static void join_message(struct qp_task *task)
     }
 }
 
+QP_COLD static void tell_given(const struct qp_join_future *self)
+{
+    const struct qp_task *task = self->task;
+    char text[QP_PRINT_SIZE];
+    QP_EMIT(VALUE_RECEIVED, .fields = {qp_task_extra(task)->result_id, is_altered(task, self->result)},
+            .text = qp_print(qp_task_result_type(task), self->result, text));
+}
+
 QP_APART static void give_result(const struct qp_join_future *self)
 {
     struct qp_task *task = self->task;
     if (self->result) {
         memcpy(self->result, qp_task_result(task), qp_task_result_type(task)->size);
+        if (QP_TRACING)
+            tell_given(self);
         task->flags &= (uint16_t)~QP_TASK_RESULT;
     }
     result_drop(task);

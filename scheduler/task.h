@@ -145,8 +145,9 @@ bool qp_blocking_withdraw(struct qp_task *task);
 void qp_blocking_return(struct qp_blocking *blocking, const void *value);
 QP_NORETURN void qp_blocking_panic(struct qp_blocking *blocking, const char *text);
 
-/* The bytes of its result are there: numbers the value and tells of it. */
-void qp_task_has_result(struct qp_task *task);
+/* The bytes of its result are there: numbers the value and tells of it. `given`: what they came from; NULL: it is gone.
+ */
+void qp_task_has_result(struct qp_task *task, const void *given);
 
 /* Keeps a copy of what the task that panics now had to say, until it has ended, where there is memory. */
 void qp_task_set_message(struct qp_runtime *runtime, const char *text);

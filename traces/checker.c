@@ -157,7 +157,8 @@ void qp_checker_reset(struct qp_checker *c)
     c->call_value = NULL;
     c->steps = c->choice_index = c->last_choice_seq = c->fault_seq = 0;
     c->deferred_depth = c->work_queued = c->work_due = c->fair = 0;
-    c->spurious = c->disordered = c->full = c->closing = c->aborted_run = c->deadlocked = c->no_memory = false;
+    c->spurious = c->disordered = c->full = c->closing = c->aborted_run = c->deadlocked = c->no_memory =
+        c->objects_end = false;
     c->last_dropped_task = 0;
     c->outcome = QP_OK;
     if (c->names_go)
@@ -279,6 +280,9 @@ static void (*const judges[QP_EVENT_KINDS])(struct qp_checker *c, const struct q
     [QP_EVENT_DEFERRED] = on_deferred,
     [QP_EVENT_DEFERRED_CALLED] = on_deferred,
     [QP_EVENT_DEFERRED_OVER] = on_deferred,
+    [QP_EVENT_TASK_GIVEN] = on_task_given,
+    [QP_EVENT_ARGUMENT_KEPT] = on_argument,
+    [QP_EVENT_ARGUMENT_DROPPED] = on_argument,
     [QP_EVENT_FUTURE_CREATED] = on_future_created,
     [QP_EVENT_FUTURE_ASKED] = on_future_asked,
     [QP_EVENT_FUTURE_POLLED] = on_future_polled,
@@ -423,6 +427,17 @@ static void *any(const struct table *table)
     return least;
 }
 
+/* One that a task made and that has not ended; NULL, too, where the end of objects is not told. */
+static const struct object *any_object(const struct qp_checker *c)
+{
+    const struct object *least = NULL, *o;
+    size_t at = 0;
+    while (c->objects_end && (o = table_next(&c->object_table, &at)) != NULL)
+        if (o->kind != KIND_OTHER && o->made.task && (!least || o->id < least->id))
+            least = o;
+    return least;
+}
+
 /* The least of those that a task had. */
 static struct owned *any_owned(const struct table *table)
 {
@@ -448,6 +463,7 @@ static void judge_what_is_left(struct qp_checker *c)
     const struct task *task = any_task(c);
     const struct value *value = any(&c->value_table);
     const struct owned *hold = any_owned(&c->hold_table), *end = any_owned(&c->end_table);
+    const struct object *object = any_object(c);
     if (task) {
         struct qp_event since = task->since;
         report(c, QP_RULE_RUN_CLOSE_3, NULL, &since, NULL, NULL);
@@ -455,6 +471,8 @@ static void judge_what_is_left(struct qp_checker *c)
         report(c, QP_RULE_VALUE_KEPT_1, value->object, &value->since, NULL, NULL);
     } else if (hold || end) {
         report(c, QP_RULE_TASK_OWN_1, NULL, hold ? &hold->since : &end->since, NULL, NULL);
+    } else if (object) {
+        report(c, QP_RULE_TASK_OWN_1, NULL, &object->made, NULL, NULL);
     }
 }
 

@@ -116,6 +116,14 @@ static void timeout_pending(struct qp_checker *c, struct future *f, const struct
         report(c, timeout_rule(f, 4), NULL, e, NULL, NULL);
 }
 
+/* The wait is over without an answer: whoever runs has the handle again. */
+static void handle_is_back(struct qp_checker *c, struct future *join, const struct qp_event *e)
+{
+    if (join->target)
+        join->target->owner = e->task;
+    forget_future(c, join);
+}
+
 static void timeout_expired(struct qp_checker *c, struct future *f, const struct qp_event *e)
 {
     if (f->asked && !may_be_due(f, e))
@@ -125,7 +133,7 @@ static void timeout_expired(struct qp_checker *c, struct future *f, const struct
     if (f->op == OP_TIMEOUT_JOIN && (!f->first_child || (f->first_child->target && !f->first_child->target->handle)))
         report(c, QP_RULE_TIME_TJOIN_5, NULL, e, &f->since, NULL);
     if (f->op == OP_TIMEOUT_JOIN && f->first_child && !f->first_child->polling)
-        forget_future(c, f->first_child); /* the handle has it again */
+        handle_is_back(c, f->first_child, e);
 }
 
 static void timeout_ready(struct qp_checker *c, struct future *f, const struct qp_event *e, uint64_t status)

@@ -279,10 +279,11 @@ struct task {
         uint64_t state; /* 0: it is suspended, or new, and nothing is to happen to it */
     };
     bool started;
-    bool panicked;        /* its blocking work did */
-    bool handle, by_task; /* the handle is out; a task spawned it */
-    bool yielded;         /* a choice made it suspend before an await, in this poll */
-    bool injected;        /* the abort that was just asked for came from a choice */
+    bool panicked, returned; /* its blocking work did, a value */
+    bool captured;           /* its argument is to be dropped */
+    bool handle, by_task;    /* the handle is out; a task spawned it */
+    bool yielded;            /* a choice made it suspend before an await, in this poll */
+    bool injected;           /* the abort that was just asked for came from a choice */
     enum { WORK_NONE, WORK_QUEUED, WORK_STARTED, WORK_DUE, WORK_FINISHED } work;
     struct timed timed; /* when blocking work that has started is over */
     struct task *prev_aborted, *next_aborted;
@@ -292,6 +293,7 @@ struct task {
     uint64_t woken_step;
     struct queue joiners;
     struct scope scope;
+    uint64_t owner;                /* of its handle: a task; 0: nobody that is one */
     const struct owned *looked_at; /* while a cycle is looked for */
     struct task *came_from;
     uint8_t mark;
@@ -364,6 +366,7 @@ struct qp_checker {
         const char *name; /* NULL: none was looked up */
         enum op op;
     } ops[64];
+    bool objects_end;            /* an object did: the trace tells of that */
     bool names_go;               /* with the run; those of events in brief stay */
     struct qp_event_batch batch; /* and what it has room for */
     struct qp_event brief[64];
@@ -607,6 +610,7 @@ void on_barrier_crossed(struct qp_checker *c, const struct qp_event *e);
 /* values, and what is held */
 void on_value_sent(struct qp_checker *c, const struct qp_event *e);
 void on_value_received(struct qp_checker *c, const struct qp_event *e);
+void check_bytes(struct qp_checker *c, const struct value *value, uint64_t altered, const struct qp_event *e);
 void on_value_returned(struct qp_checker *c, const struct qp_event *e);
 void on_value_dropped(struct qp_checker *c, const struct qp_event *e);
 void on_value_set(struct qp_checker *c, const struct qp_event *e);
@@ -657,6 +661,8 @@ void on_task_suspended(struct qp_checker *c, const struct qp_event *e);
 void on_task_woken(struct qp_checker *c, const struct qp_event *e);
 void on_task_aborted(struct qp_checker *c, const struct qp_event *e);
 void on_task_detached(struct qp_checker *c, const struct qp_event *e);
+void on_task_given(struct qp_checker *c, const struct qp_event *e);
+void on_argument(struct qp_checker *c, const struct qp_event *e);
 void on_task_joined(struct qp_checker *c, const struct qp_event *e);
 void on_task_result(struct qp_checker *c, const struct qp_event *e);
 void on_task_asked(struct qp_checker *c, const struct qp_event *e);

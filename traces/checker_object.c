@@ -87,7 +87,7 @@ static void destroyed(struct qp_checker *c, const struct qp_event *e)
     objects_owned_are_nobodys(o);
     barrier_gone(c, o);
     table_remove(&c->object_table, o);
-    o->destroyed = true;
+    o->destroyed = c->objects_end = true;
     if (!o->references)
         object_unreferenced(c, o);
 }

@@ -129,6 +129,7 @@ void on_task_spawned(struct qp_checker *c, const struct qp_event *e)
     task->style = e->fields[1];
     task->handle = true;
     task->by_task = e->task != 0;
+    task->owner = e->task;
     task->prev = c->last_task;
     *(c->last_task ? &c->last_task->next : &c->first_task) = task;
     c->last_task = task;
@@ -314,6 +315,38 @@ void on_task_aborted(struct qp_checker *c, const struct qp_event *e)
     keep(&task->since, e);
 }
 
+/* Whether a task that ends releases, by itself, a handle that it does not own. */
+static bool is_anothers(struct qp_checker *c, const struct task *target, const struct qp_event *e)
+{
+    const struct task *by = table_find(&c->task_table, e->task);
+    return by && by->unwinding && !by->scope.lenient && !c->deferred_depth && !c->innermost && target->owner != by->id;
+}
+
+void on_task_given(struct qp_checker *c, const struct qp_event *e)
+{
+    struct task *target = table_find(&c->task_table, e->fields[0]);
+    if (!target || !target->handle)
+        report(c, target ? QP_RULE_TASK_JOIN_5 : QP_RULE_TRACE_TASK_1, NULL, e, NULL, NULL);
+    else
+        target->owner = e->fields[1];
+}
+
+/* It is dropped when all else that the task had is released. */
+void on_argument(struct qp_checker *c, const struct qp_event *e)
+{
+    struct task *task = task_of(c, e->fields[0], e);
+    if (!task)
+        return;
+    if (e->kind == QP_EVENT_ARGUMENT_KEPT) {
+        task->captured = true;
+        return;
+    }
+    if (!task->captured || !task->unwinding || task->ended || task->scope.first || task->awaits)
+        report(c, QP_RULE_TASK_OWN_3, NULL, e, task->scope.first ? &task->scope.first->since : &task->since, NULL);
+    task->captured = false;
+    users_code_runs(c, e);
+}
+
 void on_task_detached(struct qp_checker *c, const struct qp_event *e)
 {
     struct task *task = table_find(&c->task_table, e->fields[0]);
@@ -325,6 +358,8 @@ void on_task_detached(struct qp_checker *c, const struct qp_event *e)
     } else {
         if (f && f->op == OP_TIMEOUT_JOIN && f->polling)
             report(c, QP_RULE_TIME_TJOIN_5, NULL, e, &f->since, NULL);
+        if (is_anothers(c, task, e))
+            report(c, QP_RULE_TASK_HANDLE_1, NULL, e, &task->since, NULL);
         task->handle = false;
         task_unreferenced(c, task);
     }
@@ -400,6 +435,7 @@ void on_task_result(struct qp_checker *c, const struct qp_event *e)
     value->future = NULL;
     value->task = task;
     task->result = value;
+    check_bytes(c, value, e->fields[2], e);
     keep(&value->since, e);
     if (!table_add(&c->value_table, value))
         be_full(c);
@@ -437,6 +473,8 @@ static enum qp_rule_id rule_of_end(const struct qp_checker *c, const struct task
         return rule_of_cancellation(c, task);
     if (task->style == TASK_BLOCKING && task->work != WORK_FINISHED)
         return QP_RULE_BLOCK_START_1;
+    if (task->returned && !task->result)
+        return QP_RULE_BLOCK_RESULT_1;
     if (task->style == TASK_BLOCKING)
         return task->panicked == (status == QP_PANICKED) ? QP_RULES : QP_RULE_TASK_PANIC_1;
     if (!task->running || (c->running && c->running != task))
@@ -513,6 +551,8 @@ void on_task_ended(struct qp_checker *c, const struct qp_event *e)
     if (task->awaits)
         report(c, QP_RULE_RUN_DROP_1, NULL, e, &task->awaits->since, NULL);
     check_released(c, &task->scope, e);
+    if (task->captured)
+        report(c, QP_RULE_TASK_OWN_3, NULL, e, &task->since, NULL);
     if (task->status != QP_OK && task->result)
         report(c, QP_RULE_VALUE_KEPT_1, NULL, e, &task->result->since, NULL);
     if (c->running == task)
@@ -583,6 +623,7 @@ static void work_finished(struct qp_checker *c, struct task *task, const struct 
     heap_remove(c, &task->timed);
     task->work = WORK_FINISHED;
     task->panicked = e->fields[1] != 0;
+    task->returned = e->fields[2] != 0;
 }
 
 void on_blocking(struct qp_checker *c, const struct qp_event *e)

@@ -110,9 +110,9 @@ bool value_of_call(struct qp_checker *c, struct object *o, const struct qp_event
 /* ---- received, returned ---- */
 
 /* It has other bytes than it had when it was given. */
-static void check_bytes(struct qp_checker *c, const struct value *v, const struct qp_event *e)
+void check_bytes(struct qp_checker *c, const struct value *v, uint64_t altered, const struct qp_event *e)
 {
-    if (e->fields[1])
+    if (altered)
         report(c, QP_RULE_VALUE_BYTES_1, NULL, e, &v->since, NULL);
 }
 
@@ -126,16 +126,33 @@ static void received_outside(struct qp_checker *c, struct value *v, const struct
     report(c, rule, v->object, e, dropping ? &f->since : &v->since, NULL);
 }
 
+/* A task's result, which a join has told of and gives now. */
+static void result_received(struct qp_checker *c, const struct qp_event *e)
+{
+    struct value *v = value_of(c, e);
+    const struct future *f = c->innermost;
+    if (!v)
+        return;
+    if (!f || f->op != OP_JOIN || f->joined != v->id || v->state != VALUE_LEAVING)
+        report(c, QP_RULE_TASK_JOIN_4, NULL, e, &v->since, NULL);
+    check_bytes(c, v, e->fields[1], e);
+}
+
 void on_value_received(struct qp_checker *c, const struct qp_event *e)
 {
     bool called = is_expected(c, QP_EVENT_VALUE_RECEIVED);
-    struct object *o = object_of(c, e);
-    struct value *v = value_of(c, e);
+    struct object *o = e->object ? object_of(c, e) : NULL;
+    struct value *v;
     struct future *f;
+    if (!e->object) {
+        result_received(c, e);
+        return;
+    }
+    v = value_of(c, e);
     it_came(c);
     if (!o || !v)
         return;
-    check_bytes(c, v, e);
+    check_bytes(c, v, e->fields[1], e);
     if (o->spoilt) {
         forget_value(c, v);
         return;
@@ -254,7 +271,7 @@ void on_value_set(struct qp_checker *c, const struct qp_event *e)
         report(c, QP_RULE_TRACE_OBJECT_1, NULL, e, &o->made, NULL);
         return;
     }
-    check_bytes(c, v, e);
+    check_bytes(c, v, e->fields[1], e);
     if (old) {
         if (!has_it_alone(o, e->task))
             report(c, QP_RULE_LOCK_SET_1, o, e, &old->since, NULL);
