@@ -214,8 +214,7 @@ void qp_runtime_destroy(struct qp_runtime *runtime)
     qp_hold_slabs_release(runtime);
     if (runtime->ready.ring)
         qp_release(runtime, runtime->ready.ring, runtime->ready.size * sizeof(struct qp_task *));
-    if (runtime->timers.due)
-        qp_release(runtime, runtime->timers.due, runtime->timers.room * sizeof(struct qp_timer *));
+    qp_timers_release(runtime);
     if (qp_thread.runtime == runtime)
         qp_runtime_enter(NULL);
     runtime->env.release(runtime->env.context, runtime, sizeof *runtime);

@@ -5,19 +5,20 @@
 #include "scheduler/runtime.h"
 #include <string.h>
 
-enum { FRESH = QP_WHEEL_LEVELS }; /* the level of a timer that lies among the fresh ones */
+enum { SOON = 3, AT_ONCE = 2 }; /* levels: what leaves their slots fires soon, or all but at once */
 
-/* ---- lists ---- */
+/* ---- the fresh ones ---- */
 
-static inline void list_append(struct qp_timer_list *list, struct qp_timer *timer)
+static inline void fresh_append(struct qp_timer_list *list, struct qp_timer *timer)
 {
+    timer->where = QP_TIMER_FRESH;
     timer->next = NULL;
     timer->prev = list->last;
     *(timer->prev ? &timer->prev->next : &list->first) = timer;
     list->last = timer;
 }
 
-static inline void list_remove(struct qp_timer_list *list, struct qp_timer *timer)
+static inline void fresh_remove(struct qp_timer_list *list, struct qp_timer *timer)
 {
     *(timer->prev ? &timer->prev->next : &list->first) = timer->next;
     *(timer->next ? &timer->next->prev : &list->last) = timer->prev;
@@ -25,33 +26,50 @@ static inline void list_remove(struct qp_timer_list *list, struct qp_timer *time
 
 /* ---- the wheel ---- */
 
+static inline struct qp_timer_entry *entry_of(const struct qp_timers *timers, uint32_t number)
+{
+    return &timers->entries[number - 1];
+}
+
 static unsigned level_of(const struct qp_timers *timers, int64_t deadline_ns)
 {
     uint64_t differs = (uint64_t)deadline_ns ^ (uint64_t)timers->elapsed_ns;
     return differs < QP_WHEEL_SLOTS ? 0 : (unsigned)(63 - __builtin_clzll(differs)) / QP_WHEEL_BITS;
 }
 
-static void wheel_insert(struct qp_timers *timers, struct qp_timer *timer)
+static unsigned slot_of(int64_t deadline_ns, unsigned level)
 {
-    unsigned level = level_of(timers, timer->deadline_ns);
-    unsigned slot = (unsigned)(timer->deadline_ns >> (level * QP_WHEEL_BITS)) % QP_WHEEL_SLOTS;
-    struct qp_timer_list *list = &timers->slots[level][slot];
-    timer->level = (uint8_t)level;
-    timer->slot = (uint8_t)slot;
-    if (!(timers->occupied[level] >> slot & 1))
-        *list = (struct qp_timer_list){NULL, NULL};
-    timers->occupied[level] |= (uint64_t)1 << slot;
-    list_append(list, timer);
+    return (unsigned)(deadline_ns >> (level * QP_WHEEL_BITS)) % QP_WHEEL_SLOTS;
 }
 
-static void wheel_remove(struct qp_timers *timers, struct qp_timer *timer)
+static void wheel_insert(struct qp_timers *timers, uint32_t number)
 {
-    struct qp_timer_list *list = &timers->slots[timer->level][timer->slot];
-    list_remove(list, timer);
+    struct qp_timer_entry *entry = entry_of(timers, number);
+    unsigned level = level_of(timers, entry->deadline_ns), slot = slot_of(entry->deadline_ns, level);
+    struct qp_timer_slot *list = &timers->slots[level][slot];
+    if (!(timers->occupied[level] >> slot & 1))
+        *list = (struct qp_timer_slot){0, 0};
+    timers->occupied[level] |= (uint64_t)1 << slot;
+    entry->next = 0;
+    entry->prev = list->last;
+    *(entry->prev ? &entry_of(timers, entry->prev)->next : &list->first) = number;
+    list->last = number;
+}
+
+/* The entry is free. */
+static void wheel_remove(struct qp_timers *timers, uint32_t number)
+{
+    struct qp_timer_entry *entry = entry_of(timers, number);
+    unsigned level = level_of(timers, entry->deadline_ns), slot = slot_of(entry->deadline_ns, level);
+    struct qp_timer_slot *list = &timers->slots[level][slot];
+    *(entry->prev ? &entry_of(timers, entry->prev)->next : &list->first) = entry->next;
+    *(entry->next ? &entry_of(timers, entry->next)->prev : &list->last) = entry->prev;
     if (!list->first)
-        timers->occupied[timer->level] &= ~((uint64_t)1 << timer->slot);
-    if (timer->deadline_ns == timers->earliest_ns)
+        timers->occupied[level] &= ~((uint64_t)1 << slot);
+    if (entry->deadline_ns == timers->earliest_ns)
         timers->earliest_known = false;
+    entry->next = timers->free;
+    timers->free = number;
 }
 
 /* The first slot that holds something: all in it come before all others. False: the wheel is empty. */
@@ -77,29 +95,32 @@ static int64_t slot_begin(const struct qp_timers *timers, unsigned level, unsign
 /* The clock enters a slot above the lowest ring: what lies in it moves down. */
 static void enter_slot(struct qp_timers *timers, unsigned level, unsigned slot)
 {
-    struct qp_timer *timer = timers->slots[level][slot].first, *next;
+    uint32_t number = timers->slots[level][slot].first, next;
     timers->occupied[level] &= ~((uint64_t)1 << slot);
-    for (; timer; timer = next) {
-        next = timer->next;
-        if (next)
-            __builtin_prefetch(next->next);
-        wheel_insert(timers, timer);
+    for (; number; number = next) {
+        const struct qp_timer_entry *entry = entry_of(timers, number);
+        next = entry->next;
+        if (level == SOON)
+            __builtin_prefetch(entry->timer);
+        else if (level == AT_ONCE)
+            __builtin_prefetch(entry->timer->waker);
+        wheel_insert(timers, number);
     }
 }
 
 int64_t qp_timers_next(struct qp_timers *timers)
 {
-    const struct qp_timer *timer;
     unsigned level, slot;
+    uint32_t number;
     if (timers->earliest_known)
         return timers->earliest_ns;
     if (!first_slot(timers, &level, &slot))
         return QP_NEVER;
-    timer = timers->slots[level][slot].first;
-    timers->earliest_ns = timer->deadline_ns;
-    for (; timer && level; timer = timer->next)
-        if (timer->deadline_ns < timers->earliest_ns)
-            timers->earliest_ns = timer->deadline_ns;
+    number = timers->slots[level][slot].first;
+    timers->earliest_ns = entry_of(timers, number)->deadline_ns;
+    for (; number && level; number = entry_of(timers, number)->next)
+        if (entry_of(timers, number)->deadline_ns < timers->earliest_ns)
+            timers->earliest_ns = entry_of(timers, number)->deadline_ns;
     timers->earliest_known = true;
     return timers->earliest_ns;
 }
@@ -116,31 +137,56 @@ static void due_remove(struct qp_timers *timers, size_t place)
         timers->first = timers->end = 0;
 }
 
-/* Makes room among the due ones for one more registered timer. */
-static bool due_reserve(struct qp_runtime *runtime, struct qp_timers *timers)
+/* ---- registering and taking out ---- */
+
+static size_t memory_for(size_t room)
 {
+    return room * (sizeof(struct qp_timer_entry) + sizeof(struct qp_timer *));
+}
+
+/* Makes room for more registered timers. */
+QP_APART static bool grow(struct qp_runtime *runtime)
+{
+    struct qp_timers *timers = &runtime->timers;
     size_t room = timers->room ? timers->room * 2 : 8;
-    struct qp_timer **due;
-    if (timers->registered < timers->room)
-        return true;
-    due = qp_allocate(runtime, room * sizeof *due);
-    if (!due)
+    struct qp_timer_entry *entries = qp_allocate(runtime, memory_for(room));
+    struct qp_timer **due = entries ? (struct qp_timer **)(void *)(entries + room) : NULL;
+    if (!entries)
         return false;
-    if (timers->due) {
+    if (timers->entries) {
+        memcpy(entries, timers->entries, timers->used * sizeof *entries);
         memcpy(due, timers->due, timers->end * sizeof *due);
-        qp_release(runtime, timers->due, timers->room * sizeof *due);
+        qp_timers_release(runtime);
     }
+    timers->entries = entries;
     timers->due = due;
     timers->room = room;
     return true;
 }
 
-/* ---- registering and taking out ---- */
-
-static void put_in(struct qp_runtime *runtime, struct qp_timer *timer)
+void qp_timers_release(struct qp_runtime *runtime)
 {
-    struct qp_timers *timers = &runtime->timers;
-    wheel_insert(timers, timer);
+    if (runtime->timers.entries)
+        qp_release(runtime, runtime->timers.entries, memory_for(runtime->timers.room));
+}
+
+static inline bool reserve(struct qp_runtime *runtime)
+{
+    return QP_LIKELY(runtime->timers.registered < runtime->timers.room) || grow(runtime);
+}
+
+/* There is an entry for it. */
+static void put_in(struct qp_timers *timers, struct qp_timer *timer)
+{
+    uint32_t number = timers->free ? timers->free : ++timers->used;
+    struct qp_timer_entry *entry = entry_of(timers, number);
+    if (timers->free)
+        timers->free = entry->next;
+    entry->deadline_ns = timer->deadline_ns;
+    entry->timer = timer;
+    timer->where = QP_TIMER_IN_WHEEL;
+    timer->place = number;
+    wheel_insert(timers, number);
     if (timers->earliest_known && timer->deadline_ns < timers->earliest_ns)
         timers->earliest_ns = timer->deadline_ns;
 }
@@ -153,31 +199,34 @@ bool qp_timer_arm(struct qp_timer *timer, int64_t deadline_ns, struct qp_waker *
     timer->runtime = NULL;
     if (deadline_ns == QP_NEVER)
         return true;
-    if (runtime->env.choose && !due_reserve(runtime, &runtime->timers))
+    if (!reserve(runtime))
         return false;
     timer->runtime = runtime;
-    timer->place = 0;
-    put_in(runtime, timer);
+    put_in(&runtime->timers, timer);
     runtime->timers.registered++;
     QP_EMIT(TIMER_ARMED, .fields = {(uint64_t)deadline_ns});
     return true;
 }
 
+/* Where the time of each event counts; also for one that would be late for ever, and where room must be made first. */
+QP_APART static bool start_exactly(struct qp_timer *timer, int64_t duration_ns, struct qp_waker *waker)
+{
+    struct qp_runtime *runtime = qp_thread.runtime;
+    int64_t now = runtime->env.now(runtime->env.context);
+    if (!qp_timers_waiting(&runtime->timers))
+        runtime->timers.elapsed_ns = now; /* nothing in the wheel hangs on it */
+    return qp_timer_arm(timer, duration_ns > QP_NEVER - now ? QP_NEVER : now + duration_ns, waker);
+}
+
 bool qp_timer_start(struct qp_timer *timer, int64_t duration_ns, struct qp_waker *waker)
 {
     struct qp_runtime *runtime = qp_thread.runtime;
-    if (runtime->exact || duration_ns > QP_NEVER / 2) {
-        int64_t now = runtime->env.now(runtime->env.context);
-        if (!qp_timers_waiting(&runtime->timers))
-            runtime->timers.elapsed_ns = now; /* nothing in the wheel hangs on it */
-        return qp_timer_arm(timer, duration_ns > QP_NEVER - now ? QP_NEVER : now + duration_ns, waker);
-    }
+    if (runtime->exact || duration_ns > QP_NEVER / 2 || runtime->timers.registered == runtime->timers.room)
+        return start_exactly(timer, duration_ns, waker);
     timer->deadline_ns = duration_ns;
     timer->waker = waker;
     timer->runtime = runtime;
-    timer->place = 0;
-    timer->level = FRESH;
-    list_append(&runtime->timers.fresh, timer);
+    fresh_append(&runtime->timers.fresh, timer);
     runtime->timers.registered++;
     return true;
 }
@@ -196,7 +245,7 @@ void qp_timers_settle(struct qp_runtime *runtime)
     for (; timer; timer = next) {
         next = timer->next;
         timer->deadline_ns += now;
-        put_in(runtime, timer);
+        put_in(&runtime->timers, timer);
     }
 }
 
@@ -209,10 +258,10 @@ static void taken_out(struct qp_timers *timers, struct qp_timer *timer)
 /* One that has its deadline. */
 QP_APART static void take_out(struct qp_timers *timers, struct qp_timer *timer)
 {
-    if (timer->place)
+    if (timer->where == QP_TIMER_DUE)
         due_remove(timers, timer->place - 1);
     else
-        wheel_remove(timers, timer);
+        wheel_remove(timers, timer->place);
     taken_out(timers, timer);
     QP_EMIT(TIMER_DROPPED, .fields = {(uint64_t)timer->deadline_ns});
 }
@@ -220,11 +269,11 @@ QP_APART static void take_out(struct qp_timers *timers, struct qp_timer *timer)
 void qp_timer_take_out(struct qp_timer *timer)
 {
     struct qp_timers *timers = &timer->runtime->timers;
-    if (QP_UNLIKELY(timer->level != FRESH)) {
+    if (QP_UNLIKELY(timer->where != QP_TIMER_FRESH)) {
         take_out(timers, timer);
         return;
     }
-    list_remove(&timers->fresh, timer);
+    fresh_remove(&timers->fresh, timer);
     taken_out(timers, timer);
 }
 
@@ -249,8 +298,8 @@ struct qp_timer *qp_timers_pop(struct qp_timers *timers, int64_t now_ns)
             enter_slot(timers, level, slot);
             continue;
         }
-        timer = timers->slots[0][slot].first;
-        wheel_remove(timers, timer);
+        timer = entry_of(timers, timers->slots[0][slot].first)->timer;
+        wheel_remove(timers, timer->place);
         taken_out(timers, timer);
         return timer;
     }
@@ -278,6 +327,7 @@ void qp_timers_collect(struct qp_timers *timers, int64_t now_ns)
         if (timers->end == timers->room)
             due_compact(timers);
         timers->due[timers->end++] = timer;
+        timer->where = QP_TIMER_DUE;
         timer->place = (uint32_t)timers->end;
     }
 }

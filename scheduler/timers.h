@@ -1,16 +1,20 @@
 /*
- * Deadlines: a hierarchical wheel of timers that lie in their futures, and, where the environment chooses among those
- * that are due, the array of these.
+ * Deadlines: a hierarchical wheel, and, where the environment chooses among the timers that are due, the array of
+ * these.
  *
  * The wheel has LEVELS rings of 64 slots; a slot of ring n spans 64^n nanoseconds. A timer lies in the ring of the
  * highest group of six bits in which its deadline differs from `elapsed_ns`, in the slot that this group names. When
  * the clock enters a slot of a higher ring, its timers move to lower ones, in order: at the lowest each slot is one
  * nanosecond.
  *
- * Invariants: `elapsed_ns` is not behind any deadline in the wheel, nor before the clock. All timers of one deadline
+ * What is linked in the slots are entries, which lie together; a timer lies in its future, wherever that is, perhaps on
+ * a stack that has long left the processor's caches, and is not touched while its entry moves.
+ *
+ * Invariants: `elapsed_ns` is not behind any deadline in the wheel, nor before the clock. All entries of one deadline
  * lie in one slot, in the order of registration. `occupied` has a bit for each slot that holds something; the others
- * are not initialised. `due` has room for every registered timer, so that collecting them cannot fail. Registering and
- * disarming cost a few instructions and no memory, whatever the number of timers.
+ * are not initialised. Entries have numbers from 1, where 0 is none; there is one, and a place among the due ones, for
+ * every registered timer (`room`), so that only registering can fail, and only where there are more than ever before.
+ * Registering and disarming cost a few instructions, whatever the number of timers.
  *
  * Where nobody follows each event, the clock is not read when a wait begins: such timers are `fresh`, with a duration
  * instead of a deadline, until the runtime looks at the clock the next time, between two steps. So they are never
@@ -24,8 +28,20 @@
 
 enum { QP_WHEEL_BITS = 6, QP_WHEEL_SLOTS = 1 << QP_WHEEL_BITS, QP_WHEEL_LEVELS = 11 };
 
+enum { QP_TIMER_FRESH, QP_TIMER_IN_WHEEL, QP_TIMER_DUE }; /* where one lies that is registered */
+
 struct qp_timer_list {
     struct qp_timer *first, *last;
+};
+
+struct qp_timer_entry {
+    int64_t deadline_ns; /* the timer's */
+    struct qp_timer *timer;
+    uint32_t prev, next; /* in its slot; `next` among those that are free */
+};
+
+struct qp_timer_slot {
+    uint32_t first, last;
 };
 
 struct qp_timers {
@@ -34,10 +50,13 @@ struct qp_timers {
     int64_t earliest_ns; /* of those in the wheel, while `earliest_known` */
     bool earliest_known;
     struct qp_timer_list fresh;
-    struct qp_timer **due;   /* NULL while nobody chooses */
+    struct qp_timer_entry *entries; /* `room` of them, and behind them `due` */
+    uint32_t free;                  /* the first of those that were used and are free again */
+    uint32_t used;                  /* so many were ever used */
+    struct qp_timer **due;
     size_t first, end, room; /* due[first] up to due[end - 1] are due */
     uint64_t occupied[QP_WHEEL_LEVELS];
-    struct qp_timer_list slots[QP_WHEEL_LEVELS][QP_WHEEL_SLOTS]; /* last: not initialised */
+    struct qp_timer_slot slots[QP_WHEEL_LEVELS][QP_WHEEL_SLOTS]; /* last: not initialised */
 };
 
 /* Registers a wait of so long from now on. False: no memory. */
@@ -56,6 +75,9 @@ static inline void qp_timer_disarm(struct qp_timer *timer)
     if (timer->runtime)
         qp_timer_take_out(timer);
 }
+
+/* Gives its memory back. */
+void qp_timers_release(struct qp_runtime *runtime);
 
 /* Gives the fresh ones their deadlines. */
 void qp_timers_settle(struct qp_runtime *runtime);

@@ -769,12 +769,16 @@ struct model {
 /* A slot: its timers are linked both ways, and lie where their deadlines say. Returns how many there are. */
 static size_t check_slot(const struct qp_timers *timers, unsigned level, unsigned slot)
 {
-    const struct qp_timer *timer, *before = NULL;
+    uint32_t number, before = 0;
     size_t count = 0;
-    for (timer = timers->slots[level][slot].first; timer; before = timer, timer = timer->next) {
-        uint64_t deadline = (uint64_t)timer->deadline_ns, above = deadline ^ (uint64_t)timers->elapsed_ns;
-        QP_ASSERT(timer->prev == before);
-        QP_ASSERT(timer->level == level && timer->slot == slot);
+    for (number = timers->slots[level][slot].first; number;
+         before = number, number = timers->entries[number - 1].next) {
+        const struct qp_timer_entry *entry = &timers->entries[number - 1];
+        const struct qp_timer *timer = entry->timer;
+        uint64_t deadline = (uint64_t)entry->deadline_ns, above = deadline ^ (uint64_t)timers->elapsed_ns;
+        QP_ASSERT(entry->prev == before);
+        QP_ASSERT(timer->where == QP_TIMER_IN_WHEEL && timer->deadline_ns == entry->deadline_ns &&
+                  timer->place == number);
         QP_ASSERT_EQ(deadline >> (level * QP_WHEEL_BITS) & (QP_WHEEL_SLOTS - 1), slot);
         QP_ASSERT(above >> (level * QP_WHEEL_BITS) < QP_WHEEL_SLOTS);
         QP_ASSERT(timer->deadline_ns >= timers->elapsed_ns);
@@ -913,8 +917,8 @@ static void due_and_model(void *arg)
         }
         for (armed = due = i = 0; i < MODEL; i++) {
             armed += model->armed[i];
-            due += model->armed[i] && model->timers[i].place;
-            if (model->armed[i] && model->timers[i].place)
+            due += model->armed[i] && model->timers[i].where == QP_TIMER_DUE;
+            if (model->armed[i] && model->timers[i].where == QP_TIMER_DUE)
                 QP_ASSERT(timers->due[model->timers[i].place - 1] == &model->timers[i]);
         }
         QP_ASSERT_EQ(timers->registered, armed);

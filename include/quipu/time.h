@@ -35,10 +35,10 @@ int64_t qp_now(void);
 struct qp_timer {        /* private: a place among the deadlines of a runtime */
     int64_t deadline_ns; /* of a fresh one: the duration */
     struct qp_waker *waker;
-    struct qp_runtime *runtime; /* NULL while it is not registered */
-    struct qp_timer *prev, *next;
-    uint32_t place;      /* among those that are due, from 1; 0: it is not one of them */
-    uint8_t level, slot; /* where it lies in the wheel */
+    struct qp_runtime *runtime;   /* NULL while it is not registered */
+    struct qp_timer *prev, *next; /* among the fresh ones */
+    uint32_t place;               /* its entry's number in the wheel, or its place, from 1, among those that are due */
+    uint8_t where;                /* likewise */
 };
 
 struct qp_sleep_future { /* private */
