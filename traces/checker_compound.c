@@ -120,7 +120,7 @@ static void timeout_pending(struct qp_checker *c, struct future *f, const struct
 static void handle_is_back(struct qp_checker *c, struct future *join, const struct qp_event *e)
 {
     if (join->target)
-        join->target->owner = e->task;
+        owns_handle(c, join->target, e->task);
     forget_future(c, join);
 }
 

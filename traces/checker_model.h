@@ -294,6 +294,7 @@ struct task {
     struct queue joiners;
     struct scope scope;
     uint64_t owner;                /* of its handle: a task; 0: nobody that is one */
+    uint64_t handles;              /* how many it owns */
     const struct owned *looked_at; /* while a cycle is looked for */
     struct task *came_from;
     uint8_t mark;
@@ -661,6 +662,7 @@ void on_task_suspended(struct qp_checker *c, const struct qp_event *e);
 void on_task_woken(struct qp_checker *c, const struct qp_event *e);
 void on_task_aborted(struct qp_checker *c, const struct qp_event *e);
 void on_task_detached(struct qp_checker *c, const struct qp_event *e);
+void owns_handle(struct qp_checker *c, struct task *target, uint64_t owner);
 void on_task_given(struct qp_checker *c, const struct qp_event *e);
 void on_argument(struct qp_checker *c, const struct qp_event *e);
 void on_task_joined(struct qp_checker *c, const struct qp_event *e);

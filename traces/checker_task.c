@@ -129,7 +129,7 @@ void on_task_spawned(struct qp_checker *c, const struct qp_event *e)
     task->style = e->fields[1];
     task->handle = true;
     task->by_task = e->task != 0;
-    task->owner = e->task;
+    owns_handle(c, task, e->task);
     task->prev = c->last_task;
     *(c->last_task ? &c->last_task->next : &c->first_task) = task;
     c->last_task = task;
@@ -149,6 +149,26 @@ static void leave_aborted(struct qp_checker *c, struct task *task)
     *(task->prev_aborted ? &task->prev_aborted->next_aborted : &c->first_aborted) = task->next_aborted;
     if (task->next_aborted)
         task->next_aborted->prev_aborted = task->prev_aborted;
+}
+
+static struct task *owner_of(const struct qp_checker *c, const struct task *target)
+{
+    struct task *running = c->running;
+    if (LIKELY(running && running->id == target->owner))
+        return running;
+    return target->owner ? table_find(&c->task_table, target->owner) : NULL;
+}
+
+/* That task has the handle from now on; 0: nobody that is one, or it is gone. */
+void owns_handle(struct qp_checker *c, struct task *target, uint64_t owner)
+{
+    struct task *task = owner_of(c, target);
+    if (task)
+        task->handles--;
+    target->owner = owner;
+    task = owner_of(c, target);
+    if (task)
+        task->handles++;
 }
 
 /* It has ended and nobody can ask for it any more. */
@@ -328,7 +348,7 @@ void on_task_given(struct qp_checker *c, const struct qp_event *e)
     if (!target || !target->handle)
         report(c, target ? QP_RULE_TASK_JOIN_5 : QP_RULE_TRACE_TASK_1, NULL, e, NULL, NULL);
     else
-        target->owner = e->fields[1];
+        owns_handle(c, target, e->fields[1]);
 }
 
 /* It is dropped when all else that the task had is released. */
@@ -360,6 +380,7 @@ void on_task_detached(struct qp_checker *c, const struct qp_event *e)
             report(c, QP_RULE_TIME_TJOIN_5, NULL, e, &f->since, NULL);
         if (is_anothers(c, task, e))
             report(c, QP_RULE_TASK_HANDLE_1, NULL, e, &task->since, NULL);
+        owns_handle(c, task, 0);
         task->handle = false;
         task_unreferenced(c, task);
     }
@@ -388,6 +409,7 @@ void on_task_joined(struct qp_checker *c, const struct qp_event *e)
     f->joined = e->fields[2];
     if (task->result && e->fields[2])
         task->result->state = VALUE_LEAVING;
+    owns_handle(c, task, 0);
     task->handle = false;
     task_unreferenced(c, task);
 }
@@ -534,6 +556,17 @@ static uint64_t status_of_end(const struct qp_event *e)
     }
 }
 
+/* It has ended, and a handle that it owns is still there. */
+SELDOM static void report_handles(struct qp_checker *c, const struct task *owner, const struct qp_event *e)
+{
+    const struct task *target;
+    for (target = c->first_task; target; target = target->next)
+        if (target->handle && target->owner == owner->id) {
+            report(c, QP_RULE_TASK_HANDLE_1, NULL, e, &target->since, NULL);
+            return;
+        }
+}
+
 void on_task_ended(struct qp_checker *c, const struct qp_event *e)
 {
     struct task *task = task_of(c, e->task, e);
@@ -551,6 +584,8 @@ void on_task_ended(struct qp_checker *c, const struct qp_event *e)
     if (task->awaits)
         report(c, QP_RULE_RUN_DROP_1, NULL, e, &task->awaits->since, NULL);
     check_released(c, &task->scope, e);
+    if (UNLIKELY(task->handles != 0))
+        report_handles(c, task, e);
     if (task->captured)
         report(c, QP_RULE_TASK_OWN_3, NULL, e, &task->since, NULL);
     if (task->status != QP_OK && task->result)
