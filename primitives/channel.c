@@ -15,6 +15,7 @@
  * Cancelled receives. Waiting or woken: the wait leaves the queue, and if it was the first, the next one is woken if
  * there is something for it. No value moves before the poll that returns it.
  */
+#include "scheduler/brief.h"
 #include "scheduler/hold.h"
 #include "scheduler/misuse.h"
 #include "scheduler/ops.h"
@@ -240,9 +241,10 @@ QP_COLD static struct qp_channel *tell_received(struct qp_channel *self, const c
 {
     char text[QP_PRINT_SIZE];
     struct label label = label_of(slot);
-    QP_EMIT(VALUE_RECEIVED, .object = self->object.id,
-            .fields = {label.id, label.bytes != qp_value_bytes(self->type, value)},
-            .text = qp_print(self->type, value, text));
+    bool altered = label.bytes != qp_value_bytes(self->type, value);
+    if (QP_TRACING && !qp_run_received(self->object.id, label.id, altered))
+        QP_EMIT(VALUE_RECEIVED, .object = self->object.id, .fields = {label.id, altered},
+                .text = qp_print(self->type, value, text));
     return self;
 }
 
@@ -260,8 +262,9 @@ QP_COLD static uint64_t tell_sent(const struct qp_channel *self, const void *val
 {
     uint64_t id = qp_value_number();
     char text[QP_PRINT_SIZE];
-    QP_EMIT(VALUE_SENT, .object = self->object.id, .future = future, .op = op, .fields = {id},
-            .text = qp_print(self->type, value, text));
+    if (!qp_run_sent(self->object.id, future, op, id))
+        QP_EMIT(VALUE_SENT, .object = self->object.id, .future = future, .op = op, .fields = {id},
+                .text = qp_print(self->type, value, text));
     return id;
 }
 

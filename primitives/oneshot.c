@@ -8,6 +8,7 @@
  * Cancelled before the first poll, waiting, or woken but not polled: the wait leaves the queue and nothing was taken; a
  * value that had arrived stays for the next receive.
  */
+#include "scheduler/brief.h"
 #include "scheduler/misuse.h"
 #include "scheduler/object.h"
 #include "scheduler/ops.h"
@@ -171,9 +172,10 @@ static bool ready(const struct oneshot *self)
 QP_COLD static void tell_received(const struct oneshot *self, const void *value)
 {
     char text[QP_PRINT_SIZE];
-    QP_EMIT(VALUE_RECEIVED, .object = self->object.id,
-            .fields = {self->value_id, self->bytes != qp_value_bytes(self->type, value)},
-            .text = qp_print(self->type, value, text));
+    bool altered = self->bytes != qp_value_bytes(self->type, value);
+    if (!qp_run_received(self->object.id, self->value_id, altered))
+        QP_EMIT(VALUE_RECEIVED, .object = self->object.id, .fields = {self->value_id, altered},
+                .text = qp_print(self->type, value, text));
 }
 
 static inline enum qp_status receive(struct oneshot *self, void *value)

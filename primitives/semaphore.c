@@ -10,6 +10,7 @@
  * Cancelled before the first poll: nothing happened. Waiting or granted: what it had gathered goes to those behind it.
  * Closed meanwhile, it fails instead, and what it had gathered is free again.
  */
+#include "scheduler/brief.h"
 #include "scheduler/hold.h"
 #include "scheduler/misuse.h"
 #include "scheduler/runtime.h"
@@ -327,7 +328,7 @@ QP_APART static enum qp_status acquire_first(struct qp_acquire_future *self, str
 QP_COLD static void tell_asked(const struct qp_acquire_future *self)
 {
     if (self->future.state == QP_FUTURE_NEW)
-        QP_EMIT(FUTURE_ASKED, .future = self->future.id, .op = "acquire", .fields = {0, self->wanted});
+        qp_tell_asked(&self->future, 0, self->wanted, 0);
 }
 
 /* There are too few (none, where somebody waits), or it has got them, or more is to be seen to. */

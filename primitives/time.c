@@ -7,6 +7,7 @@
  * Cancelled before the first poll: there is no timer. Pending: it is taken out. Woken but not polled: it is out
  * already. In each case what was waited for is dropped first, and for a join that means its handle.
  */
+#include "scheduler/brief.h"
 #include "scheduler/misuse.h"
 #include "scheduler/ops.h"
 #include "scheduler/poll.h"
@@ -31,7 +32,7 @@ int64_t qp_now(void)
 /* Tells, at the first poll, how long it may take, and what task it is about. */
 QP_COLD static void tell_asked(const struct qp_future *future, int64_t duration_ns, uint64_t target)
 {
-    QP_EMIT(FUTURE_ASKED, .future = future->id, .op = future->ops->name, .fields = {(uint64_t)duration_ns, 0, target});
+    qp_tell_asked(future, (uint64_t)duration_ns, 0, target);
 }
 
 /* A deadline of the future that is polled, in a runtime: started by its first poll, looked at by each. */

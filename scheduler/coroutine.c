@@ -379,6 +379,24 @@ static void before_first_poll(struct qp_coroutine *self)
     }
 }
 
+/* Where events are told in brief, and nothing else is special: a poll that is told of without a detour. */
+QP_APART static enum qp_status await_in_brief(struct qp_coroutine *self, struct qp_future *future)
+{
+    enum qp_status status;
+    for (;;) {
+        if (QP_UNLIKELY(future->state == QP_FUTURE_DONE))
+            qp_polled_after_completion(future);
+        qp_run_polled(qp_thread.tracing, future);
+        status = qp_run_answered(qp_thread.tracing, future, future->ops->poll(future, self->waker));
+        if (status != QP_PENDING)
+            break;
+        future->state = QP_FUTURE_PENDING;
+        suspend_told(self, true);
+    }
+    future->state = QP_FUTURE_DONE;
+    return over(self, status);
+}
+
 /* Where somebody listens, or the environment may do something to the task here, or nobody may await. */
 QP_APART static enum qp_status await_specially(struct qp_future *future, const struct qp_site *site)
 {
@@ -390,6 +408,8 @@ QP_APART static enum qp_status await_specially(struct qp_future *future, const s
     self->awaiting = future;
     if (QP_UNLIKELY(qp_thread.injecting) && qp_thread.task)
         before_first_poll(self);
+    else if (qp_thread.tracing && qp_thread.tracing->brief)
+        return await_in_brief(self, future);
     while ((status = qp_poll(future, self->waker)) == QP_PENDING)
         suspend(self);
     return over(self, status);

@@ -2,7 +2,8 @@
  * Events, from wherever something happens. Nothing here costs more than one branch while nobody listens.
  *
  * An event is put together in the place where it will be read. One that is told at once has the one place there is; of
- * those that are told many at a time (struct qp_event_batch) each has the next. Only what its kind has is written.
+ * those that are told many at a time (struct qp_event_batch) each has the next, or becomes part of the run that is the
+ * last (brief.h). Only what its kind has is written.
  */
 #ifndef SCHEDULER_EMIT_H
 #define SCHEDULER_EMIT_H
@@ -11,35 +12,51 @@
 #include "scheduler/thread.h"
 #include <quipu/event.h>
 
-/* Who listens to a runtime. Between two events `next` is before `end`. */
+/*
+ * Who listens to a runtime. Events that are told at once leave `next` at `first`. `last` is the record that was put
+ * last and has not been told; where there is none, it is `one`, which then is no run.
+ */
 struct qp_tracing {
-    struct qp_event *first, *next, *end; /* the places; the next free one */
-    bool brief;                          /* they go to env.batch */
-    uint64_t seq;                        /* of the last event, also of one that is not told in brief */
+    struct qp_event_brief *first, *next, *end; /* the places; the next free one */
+    struct qp_event_brief *last;
+    bool brief;   /* they go to env.batch */
+    bool names;   /* one that has not been told says a task's name, which may be gone when that has ended */
+    uint64_t seq; /* of the last event, also of one that is not told in brief */
     struct qp_runtime *runtime;
-    struct qp_event one; /* the place, where they are told at once */
+    struct qp_event_brief one; /* the place, where they are told at once */
 };
 
 /* Tells what has been put so far. */
 void qp_tracing_tell(struct qp_tracing *tracing);
 
+/* The next place, for a run that begins with these parts, or for one event, and its number. */
+static inline struct qp_event_brief *qp_place(struct qp_tracing *tracing, unsigned parts)
+{
+    struct qp_event_brief *place;
+    if (QP_UNLIKELY(tracing->next == tracing->end))
+        qp_tracing_tell(tracing);
+    place = tracing->last = tracing->next++;
+    place->parts = parts;
+    place->event.seq = ++tracing->seq;
+    return place;
+}
+
 /* Whether it gives somebody a name, which may be gone when the call is over. */
 static inline bool qp_event_names(enum qp_event_kind kind)
 {
-    return kind == QP_EVENT_TASK_SPAWNED || kind == QP_EVENT_TASK_RENAMED || kind == QP_EVENT_OBJECT_NAMED;
+    return kind == QP_EVENT_TASK_RENAMED || kind == QP_EVENT_OBJECT_NAMED;
 }
 
 /*
- * Puts an event with these parts into the next place. Everything but the values is known to the compiler, which leaves
- * of all this a few stores. Returns the place, which is some other event's as soon as another one was put.
+ * Puts an event into the next place, as the beginning of such a run. Everything but the values is known to the
+ * compiler, which leaves of all this a few stores.
  */
-static inline __attribute__((always_inline)) struct qp_event *
-qp_put_parts(struct qp_tracing *tracing, enum qp_event_kind kind, unsigned parts, const struct qp_event *event)
+static inline __attribute__((always_inline)) void qp_put_as(struct qp_tracing *tracing, enum qp_event_kind kind,
+                                                            unsigned run, const struct qp_event *event)
 {
-    struct qp_event *place = tracing->next;
-    unsigned i;
+    struct qp_event *place = &qp_place(tracing, run)->event;
+    unsigned parts = qp_event_parts(kind), i;
     place->kind = kind;
-    place->seq = ++tracing->seq;
     place->task = qp_thread.task ? qp_thread.task->id : 0;
     place->site = qp_site_now();
     if (parts & QP_EVENT_HAS_OBJECT)
@@ -53,19 +70,29 @@ qp_put_parts(struct qp_tracing *tracing, enum qp_event_kind kind, unsigned parts
             place->fields[i] = event->fields[i];
     if (parts & QP_EVENT_HAS_TEXT)
         place->text = event->text;
-    if (++tracing->next == tracing->end || qp_event_names(kind))
+    if (!tracing->brief || qp_event_names(kind))
         qp_tracing_tell(tracing);
-    return place;
 }
 
-/* The same, with the parts that its kind has; a note that nobody is told of is only numbered. */
+/* A note in brief is only numbered. It may stand in a run before what a poll wakes, or answers. */
+static inline void qp_skip(struct qp_tracing *tracing)
+{
+    struct qp_event_brief *last = tracing->last;
+    tracing->seq++;
+    if (last->parts - QP_RUN_POLLED < QP_RUN_WOKE - QP_RUN_POLLED)
+        last->skipped++;
+    else
+        tracing->last = &tracing->one;
+}
+
+/* An event with nothing but what its kind has. */
 static inline __attribute__((always_inline)) void qp_put(enum qp_event_kind kind, const struct qp_event *event)
 {
     struct qp_tracing *tracing = qp_thread.tracing;
     if ((qp_event_parts(kind) & QP_EVENT_IS_NOTE) && tracing->brief)
-        tracing->seq++;
+        qp_skip(tracing);
     else
-        qp_put_parts(tracing, kind, qp_event_parts(kind), event);
+        qp_put_as(tracing, kind, QP_RUN_NONE, event);
 }
 
 /* QP_EMIT(VALUE_QUEUED, .object = id, .fields = {value}); */

@@ -1,5 +1,6 @@
 /* Objects, what is held of them, and what async functions own: see object.h, hold.h and owned.h. */
 #include "scheduler/object.h"
+#include "scheduler/brief.h"
 #include "scheduler/hold.h"
 #include "scheduler/misuse.h"
 #include "scheduler/runtime.h"
@@ -267,7 +268,8 @@ QP_COLD enum qp_status qp_hold_tell_acquired(struct qp_hold *hold, uint64_t *id)
 {
     uint64_t *last = &qp_thread.runtime->next_hold;
     hold->id = *id = *last = hold->id > *last ? hold->id : *last + 1;
-    QP_EMIT(HOLD_ACQUIRED, .object = hold->object->id, .fields = {hold->id, hold->count, hold->style});
+    if (!qp_run_acquired(hold->object->id, hold->id, hold->count, hold->style))
+        QP_EMIT(HOLD_ACQUIRED, .object = hold->object->id, .fields = {hold->id, hold->count, hold->style});
     return QP_OK;
 }
 

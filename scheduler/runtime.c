@@ -1,5 +1,6 @@
 /* The runtime: see runtime.h for the state and its invariants. */
 #include "scheduler/runtime.h"
+#include "scheduler/brief.h"
 #include "scheduler/contract.h"
 #include "scheduler/coroutine.h"
 #include "scheduler/hold.h"
@@ -28,12 +29,18 @@ void qp_tracing_tell(struct qp_tracing *tracing)
     const struct qp_event_batch *batch = tracing->runtime->env.batch;
     size_t count = (size_t)(tracing->next - tracing->first);
     tracing->next = tracing->first;
+    tracing->last = &tracing->one;
+    tracing->names = false;
     if (!count)
         return;
-    if (tracing->brief)
-        batch->take(batch->context, tracing->first, count);
-    else
-        tell(tracing, tracing->first);
+    if (!tracing->brief) {
+        tell(tracing, &tracing->one.event);
+        tracing->one.parts = QP_RUN_NONE;
+        return;
+    }
+    batch->take(batch->context, tracing->first, count);
+    tracing->first = tracing->next = batch->events;
+    tracing->end = tracing->first + batch->room;
 }
 
 static void listen(struct qp_runtime *runtime)
@@ -42,23 +49,64 @@ static void listen(struct qp_runtime *runtime)
     const struct qp_event_batch *batch = runtime->env.batch;
     tracing->runtime = runtime;
     tracing->brief = batch != NULL;
+    tracing->one.parts = QP_RUN_NONE;
+    tracing->last = &tracing->one;
     tracing->first = tracing->next = batch ? batch->events : &tracing->one;
     tracing->end = tracing->first + (batch ? batch->room : 1);
 }
 
+void qp_tell_spawned(const struct qp_task *task, const char *name)
+{
+    struct qp_tracing *tracing = qp_thread.tracing;
+    qp_put_as(tracing, QP_EVENT_TASK_SPAWNED, QP_RUN_SPAWNED,
+              &(const struct qp_event){.fields = {task->id, task->style}, .text = name});
+    tracing->names = true;
+}
+
+void qp_tell_begins(const struct qp_task *task)
+{
+    struct qp_tracing *tracing = qp_thread.tracing;
+    if (tracing->last->parts == QP_RUN_SPAWNED)
+        qp_run_add(tracing, QP_RUN_BEGINS);
+    else
+        QP_EMIT(TASK_WOKEN, .fields = {task->id});
+}
+
+/* By what is done in the last run, which is a poll's, or its task's end. */
+static bool is_woken_in(const struct qp_event_brief *run)
+{
+    return (qp_run_is_before(run, QP_RUN_WOKE) || run->parts == (QP_RUN_UNWINDING | QP_RUN_COMPLETED)) &&
+           run->event.site == qp_site_now() && run->event.task == (qp_thread.task ? qp_thread.task->id : 0);
+}
+
 void qp_tell_woken(const struct qp_task *task)
 {
-    QP_EMIT(TASK_WOKEN, .fields = {task->id});
+    struct qp_tracing *tracing = qp_thread.tracing;
+    struct qp_event_brief *run = tracing->last;
+    if (!is_woken_in(run)) {
+        QP_EMIT(TASK_WOKEN, .fields = {task->id});
+        return;
+    }
+    run->woke = (uint32_t)task->id;
+    qp_run_add(tracing, run->parts & QP_RUN_COMPLETED ? QP_RUN_LET_GO : QP_RUN_WOKE);
 }
 
-void qp_tell_suspended(void)
+void qp_tell_unwinding(const struct qp_task *task, enum qp_status status)
 {
-    QP_EMIT(TASK_SUSPENDED, .object = 0);
+    struct qp_tracing *tracing = qp_thread.tracing;
+    if (tracing->names)
+        qp_tracing_tell(tracing);
+    qp_put_as(tracing, QP_EVENT_TASK_UNWINDING, QP_RUN_UNWINDING,
+              &(const struct qp_event){.fields = {(uint64_t)status, task->id}});
 }
 
-void qp_tell_polled(void)
+void qp_tell_completed(const struct qp_task *task)
 {
-    QP_EMIT(TASK_POLLED, .object = 0);
+    struct qp_tracing *tracing = qp_thread.tracing;
+    if (tracing->last->parts == QP_RUN_UNWINDING && tracing->last->event.fields[1] == task->id)
+        qp_run_add(tracing, QP_RUN_COMPLETED);
+    else
+        QP_EMIT(TASK_COMPLETED, .object = 0);
 }
 
 void qp_touch(const void *state, bool writing)

@@ -150,10 +150,12 @@ static inline void qp_task_block_give_back(struct qp_runtime *runtime, struct qp
 
 /* ---- waking ---- */
 
-/* The events of a step, which is to stay small. */
+/* The events of a task's life, apart from what is to stay small. */
+void qp_tell_spawned(const struct qp_task *task, const char *name);
+void qp_tell_begins(const struct qp_task *task);
 void qp_tell_woken(const struct qp_task *task);
-void qp_tell_suspended(void);
-void qp_tell_polled(void);
+void qp_tell_unwinding(const struct qp_task *task, enum qp_status status);
+void qp_tell_completed(const struct qp_task *task);
 
 /* The task is woken, but is ready, or is being polled, or ends. */
 static inline void qp_task_woken_again(struct qp_task *task)

@@ -9,6 +9,7 @@
 #ifndef SCHEDULER_STEP_H
 #define SCHEDULER_STEP_H
 
+#include "scheduler/brief.h"
 #include "scheduler/runtime.h"
 
 /*
@@ -19,15 +20,13 @@ static inline __attribute__((always_inline)) void qp_step_suspended(struct qp_ta
 {
     unsigned flags = task->flags & ~(unsigned)(QP_TASK_RUNNING | QP_TASK_WOKEN);
     if (told)
-        qp_tell_suspended();
+        qp_tell_suspended(task, (task->flags & QP_TASK_WOKEN) != 0);
     if (!(task->flags & QP_TASK_WOKEN)) {
         task->flags = (uint16_t)flags;
         return;
     }
     task->flags = (uint16_t)(flags | QP_TASK_QUEUED);
     qp_ready_push(&task->runtime->ready, task);
-    if (told)
-        qp_tell_woken(task);
 }
 
 /* Which of the ready ones that is, where the environment chooses. */
@@ -58,7 +57,7 @@ static inline void qp_step_enter(struct qp_task *task)
 static inline __attribute__((always_inline)) void qp_step_begin(struct qp_task *task, bool told)
 {
     if (told)
-        qp_tell_polled();
+        qp_tell_polled(task);
     task->flags |= QP_TASK_RUNNING;
 }
 

@@ -1,5 +1,6 @@
 /* Tasks: see task.h for the state and its invariants. */
 #include "scheduler/task.h"
+#include "scheduler/brief.h"
 #include "scheduler/contract.h"
 #include "scheduler/coroutine.h"
 #include "scheduler/inject.h"
@@ -295,13 +296,13 @@ static inline void begins(struct qp_task *task)
     task->flags |= QP_TASK_QUEUED;
     qp_ready_push(&task->runtime->ready, task);
     if (QP_TRACING)
-        qp_tell_woken(task);
+        qp_tell_begins(task);
 }
 
 QP_COLD static void tell_spawned(const struct qp_task *task)
 {
     const struct qp_task_extra *extra = qp_task_extra(task);
-    QP_EMIT(TASK_SPAWNED, .fields = {task->id, task->style}, .text = qp_task_name_of(task));
+    qp_tell_spawned(task, qp_task_name_of(task));
     if (extra && extra->drop)
         QP_EMIT(ARGUMENT_KEPT, .fields = {task->id});
 }
@@ -503,7 +504,7 @@ static void end_event(const struct qp_task *task)
 {
     switch ((enum qp_status)task->status) {
     case QP_OK:
-        QP_EMIT(TASK_COMPLETED, .object = 0);
+        qp_tell_completed(task);
         break;
     case QP_CANCELLED:
         QP_EMIT(TASK_CANCELLED, .object = 0);
@@ -567,7 +568,8 @@ QP_APART static void unwind(struct qp_task *task, enum qp_status status)
         task->flags |= QP_TASK_ENDING;
         if (QP_UNLIKELY(task->flags & QP_TASK_MAIN && status == QP_PANICKED))
             task->runtime->panic_message = task->runtime->main_message;
-        QP_EMIT(TASK_UNWINDING, .fields = {(uint64_t)status, task->id});
+        if (QP_TRACING)
+            qp_tell_unwinding(task, status);
     }
     release_all(task);
 }
@@ -712,8 +714,9 @@ QP_APART static void give_result(const struct qp_join_future *self)
 QP_COLD static void tell_joined(const struct qp_join_future *self)
 {
     const struct qp_task *task = self->task;
-    QP_EMIT(TASK_JOINED, .fields = {task->id, task->status,
-                                    self->result && task->flags & QP_TASK_RESULT ? qp_task_extra(task)->result_id : 0});
+    uint64_t value = self->result && task->flags & QP_TASK_RESULT ? qp_task_extra(task)->result_id : 0;
+    if (!qp_run_joined(task->id, task->status, value))
+        QP_EMIT(TASK_JOINED, .fields = {task->id, task->status, value});
 }
 
 QP_APART static enum qp_status joined(const struct qp_join_future *self)
@@ -734,8 +737,7 @@ QP_APART static enum qp_status joined(const struct qp_join_future *self)
 QP_COLD static void tell_asked(const struct qp_join_future *self)
 {
     if (self->future.state == QP_FUTURE_NEW)
-        QP_EMIT(FUTURE_ASKED, .future = self->future.id, .op = "join",
-                .fields = {0, self->result != NULL, self->task->id});
+        qp_tell_asked(&self->future, 0, self->result != NULL, self->task->id);
 }
 
 static enum qp_status join_poll(struct qp_future *future, struct qp_waker *waker)

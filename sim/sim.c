@@ -5,9 +5,9 @@
  * end of blocking work. Every answer that the program could notice goes through choose().
  */
 #include "sim/sim.h"
-#include "scheduler/emit.h"
+#include "scheduler/brief.h"
 #include "scheduler/misuse.h"
-#include "scheduler/task.h"
+#include "scheduler/runtime.h"
 #include <quipu/time.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -63,12 +63,6 @@ static void note_injected(struct qp_sim *sim, const struct qp_choice *choice)
         sim->injected |= 1u << choice->kind;
 }
 
-QP_COLD static uint32_t tell_chosen(const struct qp_choice *choice, uint32_t chosen)
-{
-    QP_EMIT(CHOICE, .fields = {choice->kind, choice->count, chosen});
-    return chosen;
-}
-
 static uint32_t choose(void *context, const struct qp_choice *choice)
 {
     struct qp_sim *sim = context;
@@ -81,7 +75,7 @@ static uint32_t choose(void *context, const struct qp_choice *choice)
         sim->choices[sim->count++] = chosen;
     if (choice->kind != QP_CHOICE_TASK && chosen)
         note_injected(sim, choice);
-    return QP_TRACING ? tell_chosen(choice, chosen) : chosen;
+    return QP_TRACING ? qp_tell_chosen(choice, chosen) : chosen;
 }
 
 static uint32_t draw(struct qp_sim *sim, enum qp_choice_kind kind, uint32_t count)

@@ -146,7 +146,283 @@ static void judge(struct qp_checker *checker, const struct example *example, con
     assert_false(qp_checker_is_full(checker));
 }
 
-static void check(struct qp_checker *checker, const struct example *example)
+/* ---- the same in brief ---- */
+
+static struct qp_event_brief briefs[MOST_EVENTS];
+static size_t brief_count;
+
+/* What may be added to the last one, if that is a run. */
+static bool goes_on(unsigned parts, unsigned part)
+{
+    switch (part) {
+    case QP_RUN_STEP:
+        return parts == QP_RUN_CHOSEN;
+    case QP_RUN_CREATED:
+        return parts == QP_RUN_STEP || parts == (QP_RUN_CHOSEN | QP_RUN_STEP);
+    case QP_RUN_POLLED:
+        return parts < QP_RUN_POLLED && parts > QP_RUN_CHOSEN;
+    case QP_RUN_ASKED:
+    case QP_RUN_SENT:
+    case QP_RUN_RECEIVED:
+    case QP_RUN_ACQUIRED:
+    case QP_RUN_JOINED:
+        return parts >= QP_RUN_POLLED && parts < (part == QP_RUN_ASKED ? QP_RUN_ASKED : QP_RUN_SENT);
+    case QP_RUN_WOKE:
+    case QP_RUN_PENDING:
+    case QP_RUN_READY:
+        return parts >= QP_RUN_POLLED && parts < (part == QP_RUN_WOKE ? QP_RUN_WOKE : QP_RUN_PENDING);
+    case QP_RUN_SUSPENDED:
+        return parts < QP_RUN_SUSPENDED && parts > QP_RUN_CHOSEN;
+    case QP_RUN_WOKEN:
+        return parts >= QP_RUN_SUSPENDED && parts < QP_RUN_WOKEN;
+    case QP_RUN_BEGINS:
+        return parts == QP_RUN_SPAWNED;
+    case QP_RUN_COMPLETED:
+        return parts == QP_RUN_UNWINDING;
+    case QP_RUN_LET_GO:
+        return parts == (QP_RUN_UNWINDING | QP_RUN_COMPLETED);
+    default:
+        return false;
+    }
+}
+
+/* As which part it could be told in the last run, or begin one. */
+static unsigned part_of(const struct qp_event *event, const struct qp_event_brief *last)
+{
+    switch (event->kind) {
+    case QP_EVENT_CHOICE:
+        return event->fields[0] ? QP_RUN_NONE : QP_RUN_CHOSEN;
+    case QP_EVENT_TASK_POLLED:
+        return QP_RUN_STEP;
+    case QP_EVENT_FUTURE_CREATED:
+        return QP_RUN_CREATED;
+    case QP_EVENT_FUTURE_POLLED:
+        return QP_RUN_POLLED;
+    case QP_EVENT_FUTURE_ASKED:
+        return QP_RUN_ASKED;
+    case QP_EVENT_VALUE_SENT:
+        return QP_RUN_SENT;
+    case QP_EVENT_VALUE_RECEIVED:
+        return QP_RUN_RECEIVED;
+    case QP_EVENT_HOLD_ACQUIRED:
+        return QP_RUN_ACQUIRED;
+    case QP_EVENT_TASK_JOINED:
+        return QP_RUN_JOINED;
+    case QP_EVENT_FUTURE_PENDING:
+        return QP_RUN_PENDING;
+    case QP_EVENT_FUTURE_READY:
+        return QP_RUN_READY;
+    case QP_EVENT_TASK_SUSPENDED:
+        return QP_RUN_SUSPENDED;
+    case QP_EVENT_TASK_SPAWNED:
+        return QP_RUN_SPAWNED;
+    case QP_EVENT_TASK_UNWINDING:
+        return QP_RUN_UNWINDING;
+    case QP_EVENT_TASK_COMPLETED:
+        return QP_RUN_COMPLETED;
+    case QP_EVENT_TASK_WOKEN:
+        return last->parts & QP_RUN_SPAWNED     ? QP_RUN_BEGINS
+               : last->parts & QP_RUN_COMPLETED ? QP_RUN_LET_GO
+               : last->parts & QP_RUN_SUSPENDED ? QP_RUN_WOKEN
+                                                : QP_RUN_WOKE;
+    default:
+        return QP_RUN_NONE;
+    }
+}
+
+/* Whether the run and the event say nothing that is not the same. */
+static bool fits(const struct qp_event_brief *run, const struct qp_event *event, unsigned part)
+{
+    const struct qp_event *e = &run->event;
+    bool of_future = event->kind >= QP_EVENT_FUTURE_CREATED && event->kind <= QP_EVENT_FUTURE_READY;
+    if (part == QP_RUN_COMPLETED)
+        return event->task == e->fields[1];
+    if (part == QP_RUN_BEGINS && event->fields[0] != e->fields[0])
+        return false;
+    if (part == QP_RUN_WOKEN && event->fields[0] != e->task)
+        return false;
+    if (part == QP_RUN_SENT && (!(run->parts & QP_RUN_CREATED) || event->future != e->future || event->op != e->op))
+        return false;
+    if (part & (QP_RUN_SENT | QP_RUN_RECEIVED | QP_RUN_ACQUIRED) && run->parts & QP_RUN_CREATED &&
+        event->object != e->object)
+        return false;
+    if (of_future && part > QP_RUN_CREATED && run->parts >= QP_RUN_CREATED && event->future != e->future)
+        return false;
+    return run->parts == QP_RUN_CHOSEN || event->task == e->task;
+}
+
+static void put(struct qp_event_brief *run, const struct qp_event *event, unsigned part)
+{
+    struct qp_event *e = &run->event;
+    run->parts = run->parts == QP_RUN_NONE ? part : run->parts | part;
+    if (part != QP_RUN_COMPLETED && part != QP_RUN_LET_GO)
+        e->task = event->task;
+    if (part & (QP_RUN_CREATED | QP_RUN_POLLED))
+        e->future = event->future;
+    if (part == QP_RUN_CREATED)
+        e->op = event->op;
+    if (part & (QP_RUN_CREATED | QP_RUN_SENT | QP_RUN_RECEIVED | QP_RUN_ACQUIRED))
+        e->object = event->object;
+    if (part & (QP_RUN_ASKED | QP_RUN_SPAWNED | QP_RUN_UNWINDING))
+        memcpy(e->fields, event->fields, sizeof e->fields);
+    if (part & (QP_RUN_SENT | QP_RUN_RECEIVED | QP_RUN_ACQUIRED | QP_RUN_JOINED))
+        memcpy(run->told, event->fields, sizeof run->told);
+    if (part == QP_RUN_SPAWNED)
+        e->text = event->text;
+    if (part == QP_RUN_READY)
+        run->status = (uint32_t)event->fields[0];
+    if (part & (QP_RUN_WOKE | QP_RUN_LET_GO))
+        run->woke = (uint32_t)event->fields[0];
+    if (part == QP_RUN_CHOSEN) {
+        run->count = (uint32_t)event->fields[1];
+        run->chosen = (uint32_t)event->fields[2];
+    }
+}
+
+/* What begins a record of its own. */
+static bool begins(unsigned part)
+{
+    return part & (QP_RUN_CHOSEN | QP_RUN_STEP | QP_RUN_CREATED | QP_RUN_POLLED | QP_RUN_SUSPENDED | QP_RUN_SPAWNED |
+                   QP_RUN_UNWINDING);
+}
+
+static bool is_polled_next(const struct run *run, size_t created)
+{
+    const struct qp_event *event = &run->events[created];
+    return created + 1 < run->count && event[1].kind == QP_EVENT_FUTURE_POLLED && event[1].future == event->future &&
+           event[1].task == event->task;
+}
+
+/* Tells the events in brief. False: they cannot be: their numbers have gaps, or time is not as the clock says. */
+static bool in_brief(const struct run *run)
+{
+    int64_t now_ns = 0;
+    size_t i;
+    bool closed = true;
+    brief_count = 0;
+    memset(briefs, 0, sizeof briefs);
+    for (i = 0; i < run->count; i++) {
+        const struct qp_event *event = &run->events[i];
+        struct qp_event_brief *last = &briefs[brief_count ? brief_count - 1 : 0];
+        unsigned part = part_of(event, last);
+        if (part == QP_RUN_CREATED && !is_polled_next(run, i))
+            part = QP_RUN_NONE;
+        if (event->kind == QP_EVENT_CLOCK_ADVANCED)
+            now_ns = (int64_t)event->fields[0];
+        if (event->seq != i + 1 || event->time_ns != now_ns)
+            return false;
+        if (qp_event_parts(event->kind) & QP_EVENT_IS_NOTE) {
+            closed = closed || last->parts < QP_RUN_POLLED || last->parts >= QP_RUN_WOKE;
+            last->skipped += !closed;
+            continue;
+        }
+        if (!closed && goes_on(last->parts, part) && fits(last, event, part) &&
+            !(last->skipped && part < QP_RUN_WOKE)) {
+            put(last, event, part);
+            continue;
+        }
+        last = &briefs[brief_count++];
+        last->event = *event;
+        last->parts = QP_RUN_NONE;
+        closed = !begins(part) || part == QP_RUN_NONE;
+        if (!closed)
+            put(last, event, part);
+    }
+    return true;
+}
+
+static void judge_in_brief(struct qp_checker *checker, const struct example *example)
+{
+    const struct qp_event_batch *batch = qp_checker_batch(checker);
+    size_t i;
+    qp_checker_reset(checker);
+    qp_checker_expect(checker, example->expected);
+    qp_checker_fair(checker, example->fair);
+    for (i = 0; i < brief_count; i++) {
+        batch->events[0] = briefs[i];
+        batch->take(batch->context, batch->events, 1);
+    }
+    qp_checker_finish(checker, !example->goes_on);
+    assert_false(qp_checker_is_full(checker));
+}
+
+static bool is_alike(const struct qp_violation *a, const struct qp_violation *b)
+{
+    size_t i;
+    if (a->id != b->id || a->event_count != b->event_count || strcmp(a->state, b->state) != 0)
+        return false;
+    for (i = 0; i < a->event_count; i++)
+        if (a->events[i].seq != b->events[i].seq || a->events[i].kind != b->events[i].kind ||
+            a->events[i].task != b->events[i].task || a->events[i].future != b->events[i].future)
+            return false;
+    return true;
+}
+
+/* Both have found the same. In words there may be a difference: a future that is over has no operation in brief. */
+static void compare(const struct qp_checker *checker, const struct qp_checker *other, const char *rule)
+{
+    char text[8192] = "nothing", others[8192] = "nothing";
+    size_t i;
+    for (i = 0; qp_checker_at(checker, i) || qp_checker_at(other, i); i++) {
+        const struct qp_violation *a = qp_checker_at(checker, i), *b = qp_checker_at(other, i);
+        if (a && b && is_alike(a, b))
+            continue;
+        if (a)
+            qp_checker_print(a, text, sizeof text);
+        if (b)
+            qp_checker_print(b, others, sizeof others);
+        fail_msg("%s, in brief: not\n%s\nbut\n%s", rule, text, others);
+    }
+}
+
+/* Who knows an execution finds in one that differs in one number what somebody finds who does not. */
+static void differ(struct qp_checker *knowing, const struct example *example, void *number, size_t size)
+{
+    struct qp_checker *other = qp_checker_create();
+    uint64_t before = 0, different;
+    assert_non_null(other);
+    memcpy(&before, number, size);
+    different = before + 1;
+    memcpy(number, &different, size);
+    judge_in_brief(knowing, example);
+    judge_in_brief(other, example);
+    memcpy(number, &before, size);
+    compare(other, knowing, example->rule);
+    qp_checker_destroy(other);
+}
+
+static void differ_in_each(struct qp_checker *knowing, const struct example *example)
+{
+    size_t i, k;
+    for (i = 0; i < brief_count; i++) {
+        struct qp_event_brief *brief = &briefs[i];
+        for (k = 0; k < QP_EVENT_FIELDS; k++) {
+            differ(knowing, example, &brief->event.fields[k], sizeof brief->event.fields[k]);
+            differ(knowing, example, &brief->told[k], sizeof brief->told[k]);
+        }
+        differ(knowing, example, &brief->event.task, sizeof brief->event.task);
+        differ(knowing, example, &brief->event.object, sizeof brief->event.object);
+        differ(knowing, example, &brief->event.future, sizeof brief->event.future);
+        differ(knowing, example, &brief->status, sizeof brief->status);
+        differ(knowing, example, &brief->woke, sizeof brief->woke);
+        differ(knowing, example, &brief->chosen, sizeof brief->chosen);
+        differ(knowing, example, &brief->count, sizeof brief->count);
+    }
+}
+
+static void compare_in_brief(const struct qp_checker *checker, struct qp_checker *other, const struct example *example,
+                             const struct run *run)
+{
+    if (!in_brief(run))
+        return;
+    judge_in_brief(other, example);
+    compare(checker, other, example->rule);
+    judge_in_brief(other, example); /* what was told before */
+    compare(checker, other, example->rule);
+    differ_in_each(other, example);
+}
+
+static void check(struct qp_checker *checker, struct qp_checker *other, const struct example *example)
 {
     char text[8192];
     judge(checker, example, &example->keeping);
@@ -154,7 +430,9 @@ static void check(struct qp_checker *checker, const struct example *example)
         qp_checker_print(qp_checker_at(checker, 0), text, sizeof text);
         fail_msg("the run that keeps %s breaks a rule:\n%s", example->rule, text);
     }
+    compare_in_brief(checker, other, example, &example->keeping);
     judge(checker, example, &example->breaking);
+    compare_in_brief(checker, other, example, &example->breaking);
     if (!qp_checker_count(checker))
         fail_msg("the run that breaks %s breaks nothing", example->rule);
     qp_checker_print(qp_checker_at(checker, 0), text, sizeof text);
@@ -178,15 +456,16 @@ static void every_example(void **state)
     static struct example example;
     char line[1024];
     FILE *file = fopen("tests/rules.txt", "r"); /* tests run at the top of the checkout */
-    struct qp_checker *checker = qp_checker_create();
+    struct qp_checker *checker = qp_checker_create(), *other = qp_checker_create();
     bool any = false;
     (void)state;
     assert_non_null(file);
     assert_non_null(checker);
+    assert_non_null(other);
     while (fgets(line, sizeof line, file)) {
         if (strncmp(line, "==", 2) == 0) {
             if (any)
-                check(checker, &example);
+                check(checker, other, &example);
             begin(&example, line);
             note(example.rule);
             any = true;
@@ -195,9 +474,10 @@ static void every_example(void **state)
         }
     }
     assert_true(any);
-    check(checker, &example);
+    check(checker, other, &example);
     fclose(file);
     qp_checker_destroy(checker);
+    qp_checker_destroy(other);
 }
 
 /* A file's own rule: what is wrong with it is the reader's to say. */

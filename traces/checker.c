@@ -147,6 +147,7 @@ void qp_checker_reset(struct qp_checker *c)
     c->seq = 0;
     c->now_ns = INT64_MIN;
     c->brief_ns = 0;
+    begin_to_hold(c);
     c->running = NULL;
     c->innermost = NULL;
     c->depth = c->heap_count = c->ready_first = c->ready_end = 0;
@@ -219,8 +220,7 @@ size_t qp_checker_live(const struct qp_checker *c)
 
 /* ---- the trace itself ---- */
 
-/* The running task of an event must be one that was spawned; what follows from its end still happens in its name. */
-static bool task_exists(struct qp_checker *c, const struct qp_event *e)
+bool task_exists(struct qp_checker *c, const struct qp_event *e)
 {
     if (e->task <= c->task_table.last)
         return true;
@@ -260,8 +260,7 @@ static void expected_came(struct qp_checker *c, const struct qp_event *e)
     c->call_value = NULL;
 }
 
-/* Who judges which event; notes are for nobody, and are never told in brief. */
-static void (*const judges[QP_EVENT_KINDS])(struct qp_checker *c, const struct qp_event *e) = {
+void (*const judges[QP_EVENT_KINDS])(struct qp_checker *c, const struct qp_event *e) = {
     [QP_EVENT_TASK_SPAWNED] = on_task_spawned,
     [QP_EVENT_TASK_POLLED] = on_task_polled,
     [QP_EVENT_TASK_SUSPENDED] = on_task_suspended,
@@ -326,8 +325,7 @@ static void (*const judges[QP_EVENT_KINDS])(struct qp_checker *c, const struct q
     [QP_EVENT_RUNTIME_CLOSING] = on_closing,
 };
 
-/* Whether it is to be judged; looked at where there is an alert. */
-static bool is_judged(struct qp_checker *c, const struct qp_event *e)
+bool is_judged(struct qp_checker *c, const struct qp_event *e)
 {
     if (is_deaf(c))
         return false;
@@ -347,72 +345,6 @@ void qp_checker_event(void *checker, const struct qp_event *e)
         c->now_ns = e->time_ns;
     if (judges[e->kind] && (!c->alert || is_judged(c, e)))
         judges[e->kind](c, e);
-}
-
-/* ---- events in brief: the time goes without saying ---- */
-
-/* Whether it is to be judged, as what it is or begins with; looked at where something is unusual. */
-static bool is_judged_in_brief(struct qp_checker *c, struct qp_event *e)
-{
-    enum qp_event_kind kind = e->kind;
-    bool judged;
-    if ((int)kind >= QP_EVENT_KINDS)
-        e->kind = (int)kind <= QP_RUN_BEGUN_READY ? QP_EVENT_FUTURE_CREATED : QP_EVENT_FUTURE_POLLED;
-    judged = task_exists(c, e) && (!c->alert || is_judged(c, e));
-    e->kind = kind;
-    return judged;
-}
-
-/* Time goes on with the event that says so. */
-static void take_clock(struct qp_checker *c, struct qp_event *e)
-{
-    if ((int64_t)e->fields[0] < c->brief_ns)
-        report(c, QP_RULE_TIME_CLOCK_1, NULL, e, NULL, NULL);
-    e->time_ns = c->brief_ns = (int64_t)e->fields[0];
-}
-
-/* One that there is something about. */
-SELDOM static void take_other(struct qp_checker *c, struct qp_event *e)
-{
-    if (e->kind == QP_EVENT_CLOCK_ADVANCED)
-        take_clock(c, e);
-    if ((c->alert || e->task > c->task_table.last) && !is_judged_in_brief(c, e))
-        return;
-    if ((int)e->kind >= QP_EVENT_KINDS)
-        run_judges[(int)e->kind - QP_EVENT_KINDS](c, e);
-    else
-        judges[e->kind](c, e);
-}
-
-static inline void take_one(struct qp_checker *c, struct qp_event *e)
-{
-    unsigned kind = e->kind;
-    e->time_ns = c->brief_ns;
-    if (UNLIKELY(e->task >= c->known))
-        take_other(c, e);
-    else if (kind < QP_EVENT_CLOCK_ADVANCED)
-        judges[kind](c, e);
-    else if (kind >= QP_EVENT_KINDS)
-        run_judges[kind - QP_EVENT_KINDS](c, e);
-    else if (kind == QP_EVENT_CLOCK_ADVANCED)
-        take_other(c, e);
-    else
-        judges[kind](c, e);
-}
-
-static void take(void *context, struct qp_event *events, size_t count)
-{
-    struct qp_checker *c = context;
-    struct qp_event *e, *end = events + count;
-    for (e = events; e < end; e++)
-        take_one(c, e);
-    c->seq = end[-1].seq;
-}
-
-const struct qp_event_batch *qp_checker_batch(struct qp_checker *c)
-{
-    c->batch = (struct qp_event_batch){c->brief, sizeof c->brief / sizeof *c->brief, take, c};
-    return &c->batch;
 }
 
 /* ---- the end ---- */
@@ -478,10 +410,19 @@ static void judge_what_is_left(struct qp_checker *c)
 
 void qp_checker_finish(struct qp_checker *c, bool complete)
 {
+    uint64_t told = c->held ? digest_of_held(c, complete) : 0;
+    if (c->held && is_known(c, told)) {
+        forget_held(c);
+        be_deaf(c);
+        return;
+    }
+    judge_held(c);
     if (c->deadlocked && c->outcome != QP_DEADLOCK)
         report_text(c, QP_RULE_PROGRESS_DEADLOCK_1, c->deadlock, &c->deadlock_event, NULL);
     if (complete && !is_deaf(c) && !c->aborted_run && !c->violation_count && c->seq)
         judge_what_is_left(c);
+    if (told && !c->violation_count && !c->full)
+        make_known(c, told);
     be_deaf(c);
 }
 

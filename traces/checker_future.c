@@ -5,7 +5,7 @@
  * says that their next poll is ready, so their task must have been woken by the time nothing runs. What each future may
  * answer is judged by its family.
  */
-#include "traces/checker_model.h"
+#include "traces/checker_steps.h"
 #include "traces/print.h"
 
 /* Futures inside one another; a trace in which they are deeper is nonsense. */
@@ -123,7 +123,7 @@ SELDOM static void leave_other_task(struct qp_checker *c, const struct future *f
         leave_awaits(task, f);
 }
 
-static inline void leave_task(struct qp_checker *c, const struct future *f)
+void leave_task(struct qp_checker *c, const struct future *f)
 {
     struct task *task = c->running;
     if (LIKELY(task && task->id == f->task))
@@ -185,7 +185,7 @@ static void misfit_answer(struct qp_checker *c, struct future *f, const struct q
 enum { CHANNELS = 1 << CHANNEL | 1 << UNBOUNDED };
 
 static const struct family misfit = {misfit_answer, NULL, 0, false};
-static const struct family families[OPS] = {
+const struct family families[OPS] = {
     [OP_OTHER] = {no_answer, NULL, 0, false},
     [OP_ASYNC] = {no_answer, NULL, 0, true},
     [OP_SLEEP] = {sleep_answer, NULL, 0, true},
@@ -206,8 +206,7 @@ static const struct family families[OPS] = {
     [OP_BARRIER] = {barrier_answer, barrier_cancelled, 1 << BARRIER, true},
 };
 
-/* There is no such object, or it is of another kind than those that it can be of. */
-SELDOM static void misfits(struct qp_checker *c, struct future *f, struct object *o, const struct qp_event *e)
+void misfits(struct qp_checker *c, struct future *f, struct object *o, const struct qp_event *e)
 {
     if (o) {
         f->family = &misfit;
@@ -217,64 +216,9 @@ SELDOM static void misfits(struct qp_checker *c, struct future *f, struct object
     f->family = &families[OP_OTHER];
 }
 
-/* What an operation on an object has beside. */
-static inline void join_object(struct qp_checker *c, struct future *f, const struct qp_event *e)
-{
-    struct object *o = table_find(&c->object_table, e->object);
-    f->object = o;
-    if (o)
-        o->references++;
-    if (UNLIKELY(!o || !(f->family->kinds >> o->kind & 1)))
-        misfits(c, f, o, e);
-}
-
-static void begin_more(struct future *f)
-{
-    memset(&f->more, 0, sizeof f->more);
-    f->more.failed_index = UINT64_MAX;
-}
-
-/* NULL: it could not be; that was said. */
-static inline struct future *create(struct qp_checker *c, const struct qp_event *e)
-{
-    struct future *f;
-    enum op op;
-    if (!new_number(c, &c->future_table, e->future, e) || !(f = stock_take(c, &c->futures)))
-        return NULL;
-    op = op_of(c, e->op);
-    /* In two: of one that long the compiler makes a loop. */
-    memset(&f->op, 0, offsetof(struct future, value) - offsetof(struct future, op));
-    memset(&f->value, 0, offsetof(struct future, more) - offsetof(struct future, value));
-    f->id = e->future;
-    f->name = e->op;
-    f->of = e->object;
-    f->op = (uint8_t)op;
-    f->compound = op >= OP_TIMEOUT && op <= OP_JOIN_ALL;
-    f->object = NULL;
-    f->family = &families[op];
-    if (op >= OP_SEND)
-        join_object(c, f, e);
-    f->since.seq = 0;
-    if (f->family->has_more)
-        begin_more(f);
-    if (UNLIKELY(!table_add(&c->future_table, f)))
-        be_full(c);
-    return f;
-}
-
 void on_future_created(struct qp_checker *c, const struct qp_event *e)
 {
     create(c, e);
-}
-
-/* The future of the event; NULL, and a violation, when there is none or it is over. */
-static inline struct future *future_of(struct qp_checker *c, uint64_t id, const struct qp_event *e)
-{
-    struct future *f = table_find(&c->future_table, id);
-    if (f)
-        return f;
-    report(c, id && id <= c->future_table.last ? QP_RULE_RUN_POLL_1 : QP_RULE_TRACE_FUTURE_1, NULL, e, NULL, NULL);
-    return NULL;
 }
 
 void on_future_inner(struct qp_checker *c, const struct qp_event *e)
@@ -342,21 +286,6 @@ void on_promise_settled(struct qp_checker *c, const struct qp_event *e)
 
 /* ---- frames ---- */
 
-static inline void push_frame(struct qp_checker *c, struct future *f)
-{
-    f->polling = !f->dropping;
-    f->outer = c->innermost;
-    c->innermost = f;
-    c->depth++;
-}
-
-static inline void leave_frame(struct qp_checker *c, struct future *f)
-{
-    f->polling = f->dropping = false;
-    c->innermost = f->outer;
-    c->depth--;
-}
-
 /* Leaves the innermost frame, which must be this one. */
 static inline struct future *pop_frame(struct qp_checker *c, const struct qp_event *e, bool dropping)
 {
@@ -378,8 +307,7 @@ void leave_frames_behind(struct qp_checker *c)
 
 /* ---- polls ---- */
 
-/* It is polled by another one, and is put below that, unless it is there. False: this cannot be. */
-static bool begin_inside(struct qp_checker *c, struct future *parent, struct future *f, const struct qp_event *e)
+bool begin_inside(struct qp_checker *c, struct future *parent, struct future *f, const struct qp_event *e)
 {
     if (c->depth == MOST_DEPTH || parent->dropping) {
         report(c, QP_RULE_TRACE_NEST_1, NULL, e, NULL, NULL);
@@ -395,54 +323,11 @@ static bool begin_inside(struct qp_checker *c, struct future *parent, struct fut
     return true;
 }
 
-/* False: this cannot be. */
-static inline bool begin(struct qp_checker *c, struct future *f, const struct qp_event *e)
-{
-    if (UNLIKELY(f->polling || f->dropping)) {
-        report(c, QP_RULE_TRACE_NEST_1, NULL, e, NULL, NULL);
-        return false;
-    }
-    if (c->innermost) {
-        if (!begin_inside(c, c->innermost, f, e))
-            return false;
-    } else if (f->parent) {
-        unlink_child(f);
-    }
-    if (f->task != e->task) {
-        if (f->task)
-            leave_task(c, f);
-        f->task = e->task;
-    }
-    f->hold = f->joined = 0;
-    f->poll_ns = e->time_ns;
-    if (f->compound)
-        compound_begin(f);
-    return true;
-}
-
 void on_future_polled(struct qp_checker *c, const struct qp_event *e)
 {
     struct future *f = future_of(c, e->future, e);
     if (LIKELY(f != NULL) && begin(c, f, e))
         push_frame(c, f);
-}
-
-static void answer_of_object(struct qp_checker *c, struct future *f, const struct qp_event *e, uint64_t status)
-{
-    if (f->object->spoilt)
-        return;
-    if (f->hold && status != QP_OK && f->family->kinds)
-        report(c, QP_RULE_HOLD_PLACE_1, f->object, e, &f->since, NULL);
-    else
-        f->family->answer(c, f, e, status);
-}
-
-static inline void answer(struct qp_checker *c, struct future *f, const struct qp_event *e, uint64_t status)
-{
-    if (f->object)
-        answer_of_object(c, f, e, status);
-    else
-        f->family->answer(c, f, e, status);
 }
 
 /* What is left out in brief. */
@@ -453,51 +338,11 @@ void complete_event(const struct qp_checker *c, struct qp_event *event)
     event->object = f ? f->of : 0;
 }
 
-static inline void keep_of(struct future *f, const struct qp_event *e)
-{
-    keep(&f->since, e);
-    f->since.op = f->name;
-    f->since.object = f->of;
-}
-
-static inline void pending(struct qp_checker *c, struct future *f, const struct qp_event *e)
-{
-    struct future *parent = c->innermost;
-    if (!f->polled)
-        keep_of(f, e);
-    answer(c, f, e, QP_PENDING);
-    f->polled = true;
-    if (parent) {
-        if (!parent->compound)
-            parent->awaited = f;
-    } else if (c->running && c->running->id == f->task) {
-        c->running->last_root = f;
-    }
-}
-
 void on_future_pending(struct qp_checker *c, const struct qp_event *e)
 {
     struct future *f = pop_frame(c, e, false);
     if (f)
         pending(c, f, e);
-}
-
-static inline void ready(struct qp_checker *c, struct future *f, const struct qp_event *e)
-{
-    struct future *parent = c->innermost;
-    uint64_t status = e->fields[0];
-    if (UNLIKELY(status == QP_PENDING))
-        report(c, QP_RULE_TRACE_KIND_1, NULL, e, NULL, NULL);
-    answer(c, f, e, status);
-    if (f->op == OP_ASYNC)
-        check_released(c, &f->more.scope, e);
-    if (parent) {
-        if (parent->compound && f->parent == parent)
-            compound_child_ready(parent, f, status);
-    } else if (c->running && c->running->id == f->task) {
-        c->running->last_root = NULL;
-    }
-    forget_future(c, f);
 }
 
 void on_future_ready(struct qp_checker *c, const struct qp_event *e)
@@ -506,83 +351,6 @@ void on_future_ready(struct qp_checker *c, const struct qp_event *e)
     if (f)
         ready(c, f, e);
 }
-
-/* ---- several in one: see enum qp_event_run ---- */
-
-/* The next event of them has the next number. */
-static inline const struct qp_event *then(struct qp_event *e, enum qp_event_kind kind)
-{
-    e->kind = kind;
-    e->seq++;
-    return e;
-}
-
-/* A new one is polled: nothing is known of it yet. NULL: this cannot be. */
-static inline struct future *begun(struct qp_checker *c, struct qp_event *e)
-{
-    struct future *f;
-    e->kind = QP_EVENT_FUTURE_CREATED;
-    f = create(c, e);
-    then(e, QP_EVENT_FUTURE_POLLED);
-    if (UNLIKELY(!f) || (c->innermost && !begin_inside(c, c->innermost, f, e)))
-        return NULL;
-    f->task = e->task;
-    f->poll_ns = e->time_ns;
-    if (UNLIKELY(f->compound))
-        compound_begin(f);
-    return f;
-}
-
-static inline struct future *polled_again(struct qp_checker *c, struct qp_event *e)
-{
-    struct future *f;
-    e->kind = QP_EVENT_FUTURE_POLLED;
-    f = future_of(c, e->future, e);
-    return f && begin(c, f, e) ? f : NULL;
-}
-
-static void on_begun(struct qp_checker *c, struct qp_event *e)
-{
-    struct future *f = begun(c, e);
-    if (LIKELY(f != NULL))
-        push_frame(c, f);
-}
-
-static void on_begun_pending(struct qp_checker *c, struct qp_event *e)
-{
-    struct future *f = begun(c, e);
-    if (LIKELY(f != NULL))
-        pending(c, f, then(e, QP_EVENT_FUTURE_PENDING));
-}
-
-static void on_begun_ready(struct qp_checker *c, struct qp_event *e)
-{
-    struct future *f = begun(c, e);
-    if (LIKELY(f != NULL))
-        ready(c, f, then(e, QP_EVENT_FUTURE_READY));
-}
-
-static void on_polled_pending(struct qp_checker *c, struct qp_event *e)
-{
-    struct future *f = polled_again(c, e);
-    if (LIKELY(f != NULL))
-        pending(c, f, then(e, QP_EVENT_FUTURE_PENDING));
-}
-
-static void on_polled_ready(struct qp_checker *c, struct qp_event *e)
-{
-    struct future *f = polled_again(c, e);
-    if (LIKELY(f != NULL))
-        ready(c, f, then(e, QP_EVENT_FUTURE_READY));
-}
-
-void (*const run_judges[QP_RUNS_END - QP_EVENT_KINDS])(struct qp_checker *c, struct qp_event *e) = {
-    [QP_RUN_BEGUN - QP_EVENT_KINDS] = on_begun,
-    [QP_RUN_BEGUN_PENDING - QP_EVENT_KINDS] = on_begun_pending,
-    [QP_RUN_BEGUN_READY - QP_EVENT_KINDS] = on_begun_ready,
-    [QP_RUN_POLLED_PENDING - QP_EVENT_KINDS] = on_polled_pending,
-    [QP_RUN_POLLED_READY - QP_EVENT_KINDS] = on_polled_ready,
-};
 
 /* ---- drops ---- */
 

@@ -323,6 +323,9 @@ struct object {
 /* What keeps the next event from being judged as usual: nothing is judged any more, or a certain kind must come. */
 enum { ALERT_DEAF = 1, ALERT_EXPECTING = 2 };
 
+/* How many events in brief are held, with how much text; how many without are told at once; what is known. */
+enum { HELD = 256, HELD_NAMES = 1024, AT_ONCE = 64, KNOWN_DIGESTS = 4096 };
+
 struct qp_checker {
     unsigned alert; /* bits */
     uint64_t
@@ -369,8 +372,13 @@ struct qp_checker {
     } ops[64];
     bool objects_end;            /* an object did: the trace tells of that */
     bool names_go;               /* with the run; those of events in brief stay */
-    struct qp_event_batch batch; /* and what it has room for */
-    struct qp_event brief[64];
+    struct qp_event_batch batch; /* and what it has room for now */
+    size_t held;                 /* of them, the first that are not judged yet; while `holding` */
+    bool holding;
+    uint64_t known_digests[KNOWN_DIGESTS];
+    char names[HELD_NAMES]; /* of those that are held */
+    size_t names_length;
+    struct qp_event_brief brief[HELD];
     size_t violation_count;
     struct qp_violation violations[QP_VIOLATIONS_KEPT];
 };
@@ -537,8 +545,25 @@ void on_status_given(struct qp_checker *c, const struct qp_event *e);
 void on_promise(struct qp_checker *c, const struct qp_event *e);
 void on_promise_settled(struct qp_checker *c, const struct qp_event *e);
 
-/* Who judges several in one: by the kind, see enum qp_event_run, from QP_EVENT_KINDS on. */
-extern void (*const run_judges[QP_RUNS_END - QP_EVENT_KINDS])(struct qp_checker *c, struct qp_event *e);
+/* The running task of an event must be one that was spawned; what follows from its end still happens in its name. */
+bool task_exists(struct qp_checker *c, const struct qp_event *e);
+
+/* Whether it is to be judged; looked at where there is an alert. */
+bool is_judged(struct qp_checker *c, const struct qp_event *e);
+
+/* Who judges which event; notes are for nobody, and are never told in brief. */
+extern void (*const judges[QP_EVENT_KINDS])(struct qp_checker *c, const struct qp_event *e);
+
+/* Judges events in brief, in order. */
+void judge_in_brief(struct qp_checker *c, struct qp_event_brief *events, size_t count);
+
+/* ---- executions that were told before: see checker_brief.c ---- */
+void begin_to_hold(struct qp_checker *c);
+void judge_held(struct qp_checker *c);
+void forget_held(struct qp_checker *c);
+uint64_t digest_of_held(const struct qp_checker *c, bool complete);
+bool is_known(const struct qp_checker *c, uint64_t digest);
+void make_known(struct qp_checker *c, uint64_t digest);
 
 /* The polls under way were left by a panic, or by the end of the run. */
 SELDOM void leave_frames_behind(struct qp_checker *c);

@@ -22,7 +22,8 @@ static void copy_text(char *to, size_t size, const char *from)
 static bool is_short(const struct qp_checker *c, const struct qp_event *event)
 {
     enum qp_event_kind kind = event->kind;
-    return event >= c->brief && event < c->brief + sizeof c->brief / sizeof *c->brief &&
+    return (const char *)event >= (const char *)c->brief &&
+           (const char *)event < (const char *)c->brief + sizeof c->brief &&
            (kind == QP_EVENT_FUTURE_POLLED || kind == QP_EVENT_FUTURE_PENDING || kind == QP_EVENT_FUTURE_READY);
 }
 

@@ -4,7 +4,7 @@
  * State: the tasks in order of spawning; the ready queue as the scheduler has it, where taking another than the first
  * moves the first into its place; which task is being polled. A task stays until it has ended and its handle is gone.
  */
-#include "traces/checker_model.h"
+#include "traces/checker_steps.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,11 +14,6 @@ static bool is_main(const struct task *task)
 }
 
 /* ---- the ready queue ---- */
-
-static size_t ready_count(const struct qp_checker *c)
-{
-    return c->ready_end - c->ready_first;
-}
 
 SELDOM static bool more_ready(struct qp_checker *c)
 {
@@ -38,17 +33,9 @@ SELDOM static bool more_ready(struct qp_checker *c)
     return true;
 }
 
-SELDOM static void ready_push_beyond(struct qp_checker *c, uint64_t id)
+void ready_push_beyond(struct qp_checker *c, uint64_t id)
 {
     if (more_ready(c))
-        c->ready[c->ready_end++ & (c->ready_room - 1)] = id;
-}
-
-static inline void ready_push(struct qp_checker *c, uint64_t id)
-{
-    if (UNLIKELY(ready_count(c) == c->ready_room))
-        ready_push_beyond(c, id);
-    else
         c->ready[c->ready_end++ & (c->ready_room - 1)] = id;
 }
 
@@ -59,18 +46,6 @@ SELDOM static void out_of_turn(struct qp_checker *c, const struct task *task, co
         return;
     report(c, QP_RULE_TASK_ORDER_1, NULL, e, &task->since, NULL);
     c->disordered = true;
-}
-
-/* Whether the scheduler took the task whose turn it is; then it is out of the ready queue. */
-static inline bool is_its_turn(struct qp_checker *c, const struct task *task)
-{
-    size_t mask = c->ready_room - 1, index = (size_t)c->choice_index;
-    uint64_t *first = &c->ready[c->ready_first & mask], *taken = &c->ready[(c->ready_first + index) & mask];
-    if (UNLIKELY(index >= ready_count(c) || *taken != task->id || c->disordered))
-        return false;
-    *taken = *first;
-    c->ready_first++;
-    return true;
 }
 
 /* The scheduler takes this task, which is ready. */
@@ -212,17 +187,6 @@ static enum qp_rule_id rule_of_poll(const struct qp_checker *c, const struct tas
     return QP_RULES;
 }
 
-static inline void step_begins(struct qp_checker *c, struct task *task)
-{
-    c->running = task;
-    c->spurious = false;
-    c->deferred_depth = 0;
-    c->steps++;
-    task->started = true;
-    task->awaits = task->last_root = NULL;
-    task->injected = task->yielded = false;
-}
-
 SELDOM static void polled_unusually(struct qp_checker *c, struct task *task, const struct qp_event *e)
 {
     enum qp_rule_id rule;
@@ -240,20 +204,6 @@ SELDOM static void polled_unusually(struct qp_checker *c, struct task *task, con
     task->running = true;
     step_begins(c, task);
 }
-
-/* The state of a task of which nothing is so but what stands at that place. */
-static inline uint64_t only(size_t place)
-{
-    const bool all[sizeof(uint64_t)] = {place == 0, place == 1};
-    uint64_t state;
-    memcpy(&state, all, sizeof state);
-    return state;
-}
-
-enum {
-    QUEUED = offsetof(struct task, queued) - offsetof(struct task, state),
-    RUNNING = offsetof(struct task, running) - offsetof(struct task, state)
-};
 
 void on_task_polled(struct qp_checker *c, const struct qp_event *e)
 {
@@ -283,13 +233,6 @@ void on_task_suspended(struct qp_checker *c, const struct qp_event *e)
         report(c, QP_RULE_TASK_ABORT_5, NULL, e, &task->since, NULL);
     else
         keep(&task->since, e);
-}
-
-static inline void wake(struct qp_checker *c, struct task *task)
-{
-    task->queued = true;
-    task->woken_step = c->steps;
-    ready_push(c, task->id);
 }
 
 SELDOM static void woken_unusually(struct qp_checker *c, struct task *task, const struct qp_event *e)

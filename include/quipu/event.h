@@ -33,16 +33,6 @@ enum qp_event_kind {
     QP_EVENT_KINDS
 };
 
-/* In brief (struct qp_event_batch) events of one future with nothing in between are one, of one of these kinds. */
-enum qp_event_run {
-    QP_RUN_BEGUN = QP_EVENT_KINDS, /* future.created, future.polled */
-    QP_RUN_BEGUN_PENDING,          /* these, and future.pending */
-    QP_RUN_BEGUN_READY,            /* these, and future.ready */
-    QP_RUN_POLLED_PENDING,         /* future.polled, future.pending */
-    QP_RUN_POLLED_READY,           /* future.polled, future.ready */
-    QP_RUNS_END
-};
-
 struct qp_event {
     uint64_t seq;                     /* from 1, without gaps */
     int64_t time_ns;                  /* on the runtime's clock */
@@ -113,21 +103,61 @@ static inline void qp_event_clear_rest(struct qp_event *event)
 typedef void (*qp_event_fn)(void *context, const struct qp_event *event);
 
 /*
+ * Events in brief. Those that follow one another with nothing in between are mostly one record, a run, with a bit for
+ * each of them that it has; they came in the order of the bits.
+ */
+enum qp_event_run {
+    QP_RUN_CHOSEN = 1 << 0,     /* choice, of the task that is polled next: `chosen` of `count` */
+    QP_RUN_STEP = 1 << 1,       /* task.polled */
+    QP_RUN_CREATED = 1 << 2,    /* future.created; it is polled next */
+    QP_RUN_POLLED = 1 << 3,     /* future.polled */
+    QP_RUN_ASKED = 1 << 4,      /* future.asked */
+    QP_RUN_SENT = 1 << 5,       /* one of these: value.sent, */
+    QP_RUN_RECEIVED = 1 << 6,   /* value.received, */
+    QP_RUN_ACQUIRED = 1 << 7,   /* hold.acquired, */
+    QP_RUN_JOINED = 1 << 8,     /* task.joined: `told` are its fields */
+    QP_RUN_WOKE = 1 << 9,       /* task.woken: `woke`, by that */
+    QP_RUN_PENDING = 1 << 10,   /* future.pending, or */
+    QP_RUN_READY = 1 << 11,     /* future.ready: with `status` */
+    QP_RUN_SUSPENDED = 1 << 12, /* task.suspended */
+    QP_RUN_WOKEN = 1 << 13,     /* task.woken, the one that was suspended */
+
+    QP_RUN_SPAWNED = 1 << 14, /* task.spawned */
+    QP_RUN_BEGINS = 1 << 15,  /* task.woken, that one */
+
+    QP_RUN_UNWINDING = 1 << 16, /* task.unwinding */
+    QP_RUN_COMPLETED = 1 << 17, /* task.completed, that one */
+    QP_RUN_LET_GO = 1 << 18,    /* task.woken: `woke`, which joins it */
+
+    QP_RUN_NONE = 1 << 30 /* this alone: no run, but one event */
+};
+
+struct qp_event_brief {
+    struct qp_event event;
+    uint64_t told[QP_EVENT_FIELDS];
+    uint32_t parts;  /* bits of enum qp_event_run */
+    uint32_t status; /* enum qp_status */
+    uint32_t woke;
+    uint32_t chosen, count;
+    uint32_t skipped; /* numbers of notes, before `woke` or, where there is none, before the answer */
+};
+
+/*
  * Who judges events while the program runs, and wants them for as little as can be: many at a time, and in brief.
  *
  * Of an event in brief is set its number, task and site and what its kind has, and nothing else. It has no time: that
  * is the time of the last clock.advanced, at first 0. Notes are left out. Of a future's polls and their answers the
  * object and the operation are those with which it was created, and are left out. A text is there only where it is a
- * name, or the kind of an object. Events of one future with nothing in between are one, of a kind of its own (enum
- * qp_event_run), with what they have, and the number of the first of them.
+ * name, or the kind of an object. Of a run there is the number of the first event, and what its parts have in common:
+ * the future, with its object and operation if it is created in it (else the object of what `told` tells), and the
+ * site of what is the future's; what is the task's has none. Its task is the one that runs from then on.
  *
- * They are taken when there is no room for more, after one that has a name, and when the runtime is left. What they
- * point to otherwise is in static storage.
+ * They are taken when there is no room for more, before what they point to may be gone, and when the runtime is left.
  */
 struct qp_event_batch {
-    struct qp_event *events; /* room for `room` of them, at least 1; borrowed */
-    size_t room;
-    void (*take)(void *context, struct qp_event *events, size_t count); /* must not call back into the runtime */
+    struct qp_event_brief *events; /* room for `room` of them, at least 1; borrowed. `take` may set both anew: */
+    size_t room;                   /* what it has taken may stay where it is, and the next go elsewhere */
+    void (*take)(void *context, struct qp_event_brief *events, size_t count); /* must not call back into the runtime */
     void *context;
 };
 
