@@ -404,14 +404,14 @@ static struct qp_receiver *add_receiver(struct qp_channel *self, struct qp_recei
 static bool make_ring(struct qp_channel *self, size_t room)
 {
     const struct qp_runtime *runtime = self->object.runtime;
-    size_t align, size = self->type->size ? self->type->size : 1;
+    size_t align, size = self->type->size ? self->type->size : 1, bytes;
     char *memory;
     self->numbered = !runtime || runtime->tracing.first;
     align = self->numbered ? number_room(self) : self->type->align;
-    self->stride = number_room(self) + (size + align - 1) / align * align;
-    if (room > SIZE_MAX / 2 / self->stride)
+    self->stride = number_room(self) + ((size + align - 1) & ~(align - 1));
+    if (__builtin_mul_overflow(room, self->stride, &bytes) || bytes > SIZE_MAX / 2)
         return false;
-    memory = qp_allocate(self->object.runtime, room * self->stride);
+    memory = qp_allocate(self->object.runtime, bytes);
     if (memory)
         set_ring(self, memory, room);
     return memory != NULL;
@@ -424,7 +424,7 @@ static enum qp_status create(const struct qp_type *type, size_t capacity, bool b
     struct qp_channel *self = qp_allocate(runtime, sizeof *self);
     if (!self)
         return QP_NOMEM;
-    memset(self, 0, sizeof *self);
+    qp_clear(self, sizeof *self);
     self->object.runtime = runtime;
     self->type = type;
     self->size = type->size;

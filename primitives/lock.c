@@ -81,7 +81,7 @@ static void *create(size_t head, const struct qp_object_kind *kind, const char *
             qp_hold_give_back(runtime, hold);
         return NULL;
     }
-    memset(lock, 0, head);
+    qp_clear(lock, head);
     qp_object_init(&lock->object, kind, name, 1);
     lock->type = type;
     lock->size = size;

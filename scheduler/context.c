@@ -10,8 +10,8 @@ void qp_context_start(void);
 void *qp_context_make(void *top, void (*entry)(void *arg), void *arg)
 {
 #if defined(__x86_64__)
-    enum { GO_ON = 0, R13 = 3, R12 = 4, WORDS = 7 };
-    const int function = R12, argument = R13;
+    enum { GO_ON = 0, ARGUMENT = 2, ENTRY = 3, WORDS = 4 }; /* the second word is rbp */
+    const int function = ENTRY, argument = ARGUMENT;
 #else
     enum { GO_ON = 11, WORDS = 20 }; /* x30 is the twelfth word, x19 and x20 the first two */
     const int function = 0, argument = 1;

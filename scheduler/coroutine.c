@@ -30,14 +30,14 @@ static inline bool has_held(const struct qp_coroutine *self)
 }
 
 /* Goes back to whoever polls. Returns at the next poll. */
-static void leave(struct qp_coroutine *self, bool for_good)
+static inline __attribute__((always_inline)) void leave(struct qp_coroutine *self, bool for_good)
 {
     qp_sanitizer_leave(self->stack, for_good ? NULL : &self->sanitizer);
     qp_context_switch(&self->context, self->caller);
     qp_sanitizer_arrived(self, false);
 }
 
-static void end_here(struct qp_coroutine *self);
+static inline void end_here(struct qp_coroutine *self);
 
 /* A coroutine, from its first poll to its end. */
 static void run(void *arg)
@@ -173,25 +173,23 @@ static inline __attribute__((always_inline)) void suspend_told(struct qp_corouti
     qp_sanitizer_arrived(self, false);
 }
 
+/* Whether nobody listens, nothing is injected, and the next task is the only choice. */
+static inline bool is_plain(const struct qp_coroutine *self)
+{
+    return !qp_runtime_wants(qp_thread.runtime, QP_CHOICE_TASK) && may_go_on(self) && has_held(self);
+}
+
 /*
- * The same where nobody listens, nothing is injected, and the next task is the only choice and already has its stack:
- * what is left of a step then calls nothing but the switch, so that no register is saved but by that. False: that is
- * not so, and nothing was done.
+ * The same where it is plain, and the next task already has its stack: what is left of a step then calls nothing.
+ * False: that is not so, and nothing was done.
  */
 static inline __attribute__((always_inline)) bool suspend_plainly(struct qp_coroutine *self)
 {
     struct qp_task *task = qp_thread.task, *next;
     struct qp_runtime *runtime = qp_thread.runtime;
     struct qp_coroutine *other;
-    if (QP_UNLIKELY(qp_runtime_wants(runtime, QP_CHOICE_TASK) || !may_go_on(self) || !has_held(self)))
+    if (QP_UNLIKELY(!qp_ready_count(&runtime->ready) || !is_plain(self)))
         return false;
-    if (!qp_ready_count(&runtime->ready)) {
-        if (!(task->flags & QP_TASK_WOKEN))
-            return false;
-        task->flags &= (uint16_t)~QP_TASK_WOKEN; /* it would be pushed, and be the next itself */
-        runtime->steps++;
-        return true;
-    }
     next = qp_ready_at(&runtime->ready, 0);
     if (QP_UNLIKELY((next->flags & (QP_TASK_STACK | QP_TASK_ABORTED)) != QP_TASK_STACK))
         return false;
@@ -225,7 +223,7 @@ QP_APART static void suspend(struct qp_coroutine *self)
  * The function of a task has returned: ends the task here, on its own stack, and goes on with the next one. The block
  * that holds both may be somebody else's after that, and the stack is when this one is left.
  */
-static void end_here(struct qp_coroutine *self)
+static inline __attribute__((always_inline)) void end_here(struct qp_coroutine *self)
 {
     struct qp_runtime *runtime = qp_thread.runtime;
     struct qp_stack *stack = self->stack;
@@ -449,8 +447,8 @@ QP_APART static enum qp_status wait_long(void)
     return polled_ready(status);
 }
 
-/* The same. What can be done plainly calls nothing but the switch and the poll. */
-QP_APART static enum qp_status wait_plainly(void)
+/* The same, as long as it is plain. */
+QP_APART static enum qp_status wait_for_others(void)
 {
     enum qp_status status;
     do {
@@ -463,8 +461,26 @@ QP_APART static enum qp_status wait_plainly(void)
     return polled_ready(status);
 }
 
+/* The same. As long as its task is woken at once and nobody else is ready, it is the next itself, and needs no switch.
+ */
+QP_APART static enum qp_status wait_plainly(void)
+{
+    enum qp_status status;
+    do {
+        struct qp_coroutine *self = qp_thread.coroutine;
+        struct qp_runtime *runtime = qp_thread.runtime;
+        self->awaiting->state = QP_FUTURE_PENDING;
+        if (qp_ready_count(&runtime->ready) || !(qp_thread.task->flags & QP_TASK_WOKEN) || !is_plain(self))
+            return wait_for_others();
+        qp_thread.task->flags &= (uint16_t)~QP_TASK_WOKEN;
+        runtime->steps++;
+        status = poll_awaited(self);
+    } while (status == QP_PENDING);
+    return polled_ready(status);
+}
+
 /* A task's own wait to yield: it is woken at once, and ready when it is polled again. */
-QP_APART static enum qp_status yield_plainly(void)
+QP_APART static enum qp_status yield_to_others(void)
 {
     struct qp_coroutine *self = qp_thread.coroutine;
     qp_thread.task->flags |= QP_TASK_WOKEN;
@@ -472,6 +488,16 @@ QP_APART static enum qp_status yield_plainly(void)
     self->awaiting->stage = 1;
     if (QP_UNLIKELY(!suspend_plainly(self)))
         return wait_long();
+    return polled_ready(QP_OK);
+}
+
+/* The same. Where nobody else is ready, it is the next itself. */
+static inline enum qp_status yield_plainly(const struct qp_coroutine *self)
+{
+    struct qp_runtime *runtime = qp_thread.runtime;
+    if (qp_ready_count(&runtime->ready) || !is_plain(self))
+        return yield_to_others();
+    runtime->steps++;
     return polled_ready(QP_OK);
 }
 
@@ -484,7 +510,7 @@ enum qp_status qp_await_at(struct qp_future *future, const struct qp_site *site)
     self->site = site;
     self->awaiting = future;
     if (QP_UNLIKELY(is_own_yield(self, future)))
-        return yield_plainly();
+        return yield_plainly(self);
     status = poll_awaited(self);
     return QP_LIKELY(status != QP_PENDING) ? polled_ready(status) : wait_plainly();
 }

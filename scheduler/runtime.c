@@ -207,23 +207,12 @@ static void close_down_entered(struct qp_runtime *runtime)
     qp_runtime_enter(before);
 }
 
-/*
- * Most of a new runtime is zero. The compiler is not told how much that is: of a size that it knows it makes an
- * instruction that takes longer to begin than the library's memset takes for all of it.
- */
-static void clear(struct qp_runtime *runtime)
-{
-    size_t size = offsetof(struct qp_runtime, timers.slots) - offsetof(struct qp_runtime, ready);
-    __asm__("" : "+r"(size));
-    memset(&runtime->ready, 0, size);
-}
-
 struct qp_runtime *qp_runtime_create(const struct qp_env *env)
 {
     struct qp_runtime *runtime = env->allocate(env->context, sizeof *runtime);
     if (!runtime)
         return NULL;
-    clear(runtime);
+    qp_clear(&runtime->ready, offsetof(struct qp_runtime, timers.slots) - offsetof(struct qp_runtime, ready));
     runtime->message[0] = '\0';
     runtime->report[0] = '\0';
     runtime->report_length = 0;
@@ -452,14 +441,16 @@ static void loop_once(struct qp_runtime *runtime)
         continue;
 }
 
-/* After a step was left by qp_unwind: its task panicked, or the run is over. */
+/* After a step was left by qp_unwind: its task panicked, or the run is over; or what is dropped at its end failed. */
 static void left(struct qp_runtime *runtime)
 {
     struct qp_task *task = qp_thread.task;
     qp_thread.coroutine = NULL;
     qp_thread.dropping = false;
     qp_coroutines_finish();
-    if (!task)
+    if (runtime->closing_down)
+        qp_runtime_enter(runtime);
+    if (runtime->closing_down || !task)
         return;
     task->flags &= (uint16_t) ~(QP_TASK_RUNNING | QP_TASK_WOKEN);
     if (runtime->panicking) {
@@ -500,8 +491,8 @@ static struct qp_task *next_to_drop(struct qp_runtime *runtime)
     return first;
 }
 
-/* Drops the tasks that are left, main last. False: the environment would have to wait for blocking work. */
-static bool drop_tasks(struct qp_runtime *runtime)
+/* Drops the tasks that are left, main last; some remain where the environment would have to wait for blocking work. */
+static void drop_tasks(struct qp_runtime *runtime)
 {
     struct qp_task *task;
     while ((task = next_to_drop(runtime)) != NULL) {
@@ -512,38 +503,43 @@ static bool drop_tasks(struct qp_runtime *runtime)
         runtime->env.finish(runtime->env.context, runtime);
         task = next_to_drop(runtime);
         if (task && task->id == id)
-            return false;
+            return;
     }
-    return true;
 }
 
-/* The same. What fails meanwhile is noted, and the rest is done all the same. */
-static bool close_down(struct qp_runtime *runtime)
+static void close_down_some(struct qp_runtime *runtime)
 {
-    jmp_buf unwind;
-    bool done;
     if (runtime->main_status == QP_PENDING)
         runtime->main_status = QP_CANCELLED;
     if (!runtime->closing_down)
         QP_EMIT(RUNTIME_CLOSING, .fields = {(uint64_t)runtime->main_status});
     runtime->closing_down = true;
     qp_contracts_forget(runtime);
-    /* cppcheck-suppress autoVariables ; taken back below */
-    runtime->unwind = &unwind;
-    if (setjmp(unwind)) {
-        qp_coroutines_finish();
-        qp_runtime_enter(qp_thread.runtime);
-    }
-    qp_remote_close(qp_thread.runtime);
-    done = drop_tasks(qp_thread.runtime);
-    qp_thread.runtime->unwind = NULL;
-    return done;
+    qp_remote_close(runtime);
+    drop_tasks(runtime);
+}
+
+/* What fails meanwhile is noted, and the rest is done all the same. False: the environment would have to wait. */
+static bool close_down(struct qp_runtime *runtime)
+{
+    run(runtime, close_down_some);
+    return !runtime->tasks.first;
 }
 
 static void close_down_and_wait(struct qp_runtime *runtime)
 {
     while (!close_down(runtime))
         continue;
+}
+
+/* All of a run, in one go. */
+static void loop_and_close_down(struct qp_runtime *runtime)
+{
+    if (!runtime->closing_down)
+        loop(runtime);
+    do
+        close_down_some(runtime);
+    while (runtime->tasks.first);
 }
 
 bool qp_runtime_begin(struct qp_runtime *runtime, qp_async_fn function, void *arg)
@@ -585,8 +581,7 @@ enum qp_status qp_runtime_run(struct qp_runtime *runtime, qp_async_fn function, 
     struct qp_runtime *before = qp_runtime_enter(runtime);
     enum qp_status status = QP_NOMEM;
     if (qp_runtime_begin(runtime, function, arg)) {
-        run(runtime, loop);
-        close_down_and_wait(runtime);
+        run(runtime, loop_and_close_down);
         status = qp_runtime_end(runtime);
     }
     qp_runtime_enter(before);

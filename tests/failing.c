@@ -154,8 +154,10 @@ static void *spared_realloc(void *memory, size_t size)
 static size_t fail_each(const char *what, void (*run)(struct ends *), struct ends *ends, bool all)
 {
     int before = open_descriptors();
-    long blocks = allocations_live();
     size_t nth = 1, made;
+    long blocks;
+    qp_stacks_trim(); /* of what ran before */
+    blocks = allocations_live();
     do {
         allocations_fail(nth, all);
         run(ends);

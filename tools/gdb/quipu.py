@@ -426,7 +426,7 @@ class FrameId:
         self.pc = pc
 
 
-# What the switch leaves on a stack: context_x86_64.S, context_aarch64.S.
+# What the switch leaves on a stack: context.h, context_aarch64.S.
 
 
 def words_at(address, count):
@@ -435,7 +435,7 @@ def words_at(address, count):
 
 
 def registers_of_x86_64(context):
-    names = ("rip", "r15", "r14", "r13", "r12", "rbx", "rbp")
+    names = ("rip", "rbp")
     found = dict(zip(names, words_at(context, len(names))))
     found["rsp"] = context + len(names) * 8
     return found
