@@ -88,11 +88,16 @@ void qp_real_deliver(struct qp_real *self)
 
 /* ---- waiting ---- */
 
-static void look(struct qp_real *self)
+static void run_loop(struct qp_real *self, uv_run_mode mode)
 {
-    uv_run(self->loop, UV_RUN_NOWAIT);
+    uv_run(self->loop, mode);
     self->known = true;
     qp_real_deliver(self);
+}
+
+static void look(struct qp_real *self)
+{
+    run_loop(self, UV_RUN_NOWAIT);
 }
 
 static void turn(void *context, struct qp_runtime *runtime)
@@ -109,11 +114,18 @@ static void turn(void *context, struct qp_runtime *runtime)
 static bool wait_for_kernel(struct qp_real *self, int64_t deadline_ns)
 {
     struct pollfd file = {.fd = uv_backend_fd(self->loop), .events = POLLIN};
-    int64_t left_ns = deadline_ns == QP_NEVER ? 0 : deadline_ns - now(self);
+    int64_t left_ns = deadline_ns - now(self);
     struct timespec most = {.tv_sec = (time_t)(left_ns / 1000000000), .tv_nsec = (long)(left_ns % 1000000000)};
-    if (left_ns < 0)
-        return false;
-    return ppoll(&file, 1, deadline_ns == QP_NEVER ? NULL : &most, NULL) != 0;
+    return left_ns >= 0 && ppoll(&file, 1, &most, NULL) != 0;
+}
+
+/* Waits, and hears of what has happened. Without a deadline the loop can wait by itself, and ask the kernel once. */
+static void wait_and_look(struct qp_real *self, int64_t deadline_ns)
+{
+    if (deadline_ns == QP_NEVER)
+        run_loop(self, UV_RUN_ONCE);
+    else if (wait_for_kernel(self, deadline_ns))
+        look(self);
 }
 
 bool qp_real_may_go_on(const struct qp_real *self, int64_t deadline_ns)
@@ -126,13 +138,13 @@ static bool park(void *context, struct qp_runtime *runtime, int64_t deadline_ns)
 {
     struct qp_real *self = context;
     bool may;
-    if (self->work.pending || self->work.unplaced || !self->known)
+    if (self->work.unplaced || (!self->known && deadline_ns != QP_NEVER))
         look(self);
     if (qp_ready_count(&runtime->ready) || !qp_remote_doze(runtime))
         return true;
     may = qp_real_may_go_on(self, deadline_ns);
-    if (may && wait_for_kernel(self, deadline_ns))
-        look(self);
+    if (may)
+        wait_and_look(self, deadline_ns);
     qp_remote_awake(runtime);
     return may;
 }
