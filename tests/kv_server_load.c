@@ -155,7 +155,9 @@ static void run_load(const char *path, int count, uint64_t seed, bool first)
 {
     struct load self = {.path = path, .count = count, .seed = seed};
     int before = open_descriptors(), status;
-    long blocks = allocations_live();
+    long blocks;
+    qp_stacks_trim();
+    blocks = allocations_live();
     unlink(path);
     self.records =
         mmap(NULL, (size_t)count * sizeof *self.records, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -177,6 +179,7 @@ static void run_load(const char *path, int count, uint64_t seed, bool first)
     if (first)
         return;
     REQUIRE(open_descriptors() == before);
+    qp_stacks_trim();
     REQUIRE(allocations_live() == blocks);
 }
 
