@@ -353,3 +353,15 @@ QP_SCENARIO(semaphore_close_gathered, "what a failed waiter had gathered is free
     QP_ASSERT_EQ(qp_await(qp_join(&handle, NULL)), QP_OK);
     QP_ASSERT_EQ(qp_available_permits(self.semaphore), 2);
 }
+
+QP_SCENARIO(semaphore_close_unattended,
+            "a semaphore that was closed while nobody waited says so, and fails whoever comes")
+{
+    struct qp_semaphore *semaphore = new_semaphore(1);
+    struct qp_semaphore_permit permit;
+    QP_ASSERT(!qp_semaphore_is_closed(semaphore));
+    qp_semaphore_close(semaphore);
+    QP_ASSERT(qp_semaphore_is_closed(semaphore));
+    QP_ASSERT_EQ(qp_try_acquire(semaphore, &permit), QP_SEMAPHORE_CLOSED);
+    QP_ASSERT_EQ(qp_await(qp_acquire(semaphore, &permit)), QP_SEMAPHORE_CLOSED);
+}

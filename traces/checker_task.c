@@ -400,8 +400,8 @@ void on_task_result(struct qp_checker *c, const struct qp_event *e)
     value->future = NULL;
     value->task = task;
     task->result = value;
-    check_bytes(c, value, e->fields[2], e);
     keep(&value->since, e);
+    check_bytes(c, value, e->fields[2], e);
     if (!table_add(&c->value_table, value))
         be_full(c);
 }

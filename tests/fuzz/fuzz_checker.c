@@ -16,7 +16,8 @@ static const char *const ops[] = {
     NULL,           "async",    "sleep",     "timeout",  "timeout_join", "race",        "join_all",
     "join",         "yield",    "send",      "reserve",  "recv",         "lock",        "oneshot_recv",
     "read",         "write",    "acquire",   "try_send", "barrier_wait", "try_recv",    "permit_send",
-    "oneshot_send", "try_lock", "is_closed", "try_read", "try_write",    "try_acquire", "available_permits"};
+    "oneshot_send", "try_lock", "is_closed", "try_read", "try_write",    "try_acquire", "available_permits",
+    "length",       "dropped"};
 static const char *const texts[] = {NULL,     "channel",   "unbounded channel", "oneshot", "mutex",
                                     "rwlock", "semaphore", "barrier",           "main",    "\xff\n"};
 

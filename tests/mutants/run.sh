@@ -123,11 +123,11 @@ time_left() { # MOST
 # Runs rounds of more and more seeds: "rule runs why" of all of them together.
 hunt() { # QUIPU
     began=$(date +%s) total=0 reason= most=10
-    for seeds in 0..2 3..29 30..299 300..999 1000..2999 3000..9999 10000..99999; do
+    for seeds in 0..0 1..2 3..29 30..299 300..999 1000..2999 3000..9999 10000..99999; do
         time_left "$most"
         [ "$left" -gt 0 ] || break
         attempt "$1" "$left" --all --seeds "$seeds"
-        [ "$seeds" = 0..2 ] || [ "$why" != hang ] || why= # it is only that so many take long
+        [ "$seeds" = 0..0 ] || [ "$why" != hang ] || why= # it is only that so many take long
         most=$((most * 2))
         total=$((total + runs))
         reason=${reason:-$why}
