@@ -35,6 +35,7 @@ static size_t blocks_of_slab(const struct qp_runtime *runtime, size_t size)
     return size < MOST_BYTES ? MOST_BYTES / size : 1;
 }
 
+/* More blocks of a rank that has none. */
 static bool grow(struct qp_runtime *runtime, unsigned rank)
 {
     struct qp_task_pool *pool = &runtime->task_pool;
@@ -48,10 +49,12 @@ static bool grow(struct qp_runtime *runtime, unsigned rank)
     slab->bytes = bytes;
     pool->slabs = slab;
     blocks = (char *)(((uintptr_t)(slab + 1) + LINE - 1) & ~(uintptr_t)(LINE - 1));
-    for (i = count; i-- > 0;) {
-        struct qp_task *task = (struct qp_task *)(void *)(blocks + i * size);
+    pool->free[rank] = (struct qp_task *)(void *)blocks;
+    for (i = 0; i < count; i++, blocks += size) {
+        struct qp_task *task = (struct qp_task *)(void *)blocks;
         task->rank = (uint8_t)rank;
-        qp_task_block_give_back(runtime, task);
+        task->id = 0;
+        task->next = i + 1 < count ? (struct qp_task *)(void *)(blocks + size) : NULL;
     }
     return true;
 }

@@ -26,14 +26,18 @@ struct size_class {
     size_t index, size;
 };
 
+static inline struct size_class class_of_small(size_t size)
+{
+    size_t units = (size + UNIT - 1) / UNIT;
+    return (struct size_class){units, units * UNIT};
+}
+
 static struct size_class class_of(size_t size)
 {
     unsigned power, shift;
     size_t quarters;
-    if (size <= SMALL) {
-        size_t units = size ? (size + UNIT - 1) / UNIT : 1;
-        return (struct size_class){units, units * UNIT};
-    }
+    if (size <= SMALL)
+        return class_of_small(size ? size : 1);
     power = 63 - (unsigned)__builtin_clzll(size - 1);
     shift = power - 2;
     quarters = (size - 1) >> shift; /* 4 to 7 */
@@ -60,40 +64,50 @@ static inline void *take(struct qp_arena *arena, struct size_class class)
         memcpy(&arena->free[class.index], memory, sizeof(void *));
         return memory;
     }
-    if ((size_t)(arena->end - arena->next) < class.size)
+    if (__builtin_expect((size_t)(arena->end - arena->next) < class.size, 0))
         return begin_chunk(arena, class.size);
     memory = arena->next;
     arena->next += class.size;
     return memory;
 }
 
-void *qp_arena_allocate(struct qp_arena *arena, size_t size)
+/* Of more than SMALL bytes, or of none. */
+__attribute__((noinline)) static void *allocate_large(struct qp_arena *arena, size_t size)
 {
-    void *memory;
-    if (++arena->allocations == arena->failing)
-        return NULL;
-    arena->live += size;
-    if (EACH_BY_ITSELF || size > LARGE)
-        memory = malloc(size ? size : 1);
-    else
-        memory = take(arena, class_of(size));
+    void *memory = EACH_BY_ITSELF || size > LARGE ? malloc(size ? size : 1) : take(arena, class_of(size));
     if (!memory)
         arena->live -= size;
     return memory;
 }
 
-void qp_arena_release(struct qp_arena *arena, void *memory, size_t size)
+void *qp_arena_allocate(struct qp_arena *arena, size_t size)
 {
-    size_t class;
-    arena->live -= size;
-    if (EACH_BY_ITSELF || size > LARGE) {
-        free(memory);
-        return;
-    }
-    class = class_of(size).index;
+    void *memory;
+    if (__builtin_expect(++arena->allocations == arena->failing, 0))
+        return NULL;
+    arena->live += size;
+    if (EACH_BY_ITSELF || __builtin_expect(size - 1 >= SMALL, 0))
+        return allocate_large(arena, size);
+    memory = take(arena, class_of_small(size));
+    if (__builtin_expect(!memory, 0))
+        arena->live -= size;
+    return memory;
+}
+
+static inline void give_back(struct qp_arena *arena, void *memory, size_t class)
+{
     memcpy(memory, &arena->free[class], sizeof(void *));
     arena->free[class] = memory;
     arena->kept[class / 64] |= (uint64_t)1 << class % 64;
+}
+
+void qp_arena_release(struct qp_arena *arena, void *memory, size_t size)
+{
+    arena->live -= size;
+    if (EACH_BY_ITSELF || size > LARGE)
+        free(memory);
+    else
+        give_back(arena, memory, class_of(size).index);
 }
 
 static void forget_free(struct qp_arena *arena)

@@ -19,7 +19,7 @@ impl Frame {
         while let Some(argument) = arguments.next() {
             if argument == "--seconds" {
                 let seconds = arguments.next().and_then(|text| text.parse().ok());
-                frame.bound = Duration::from_secs(seconds.expect("--seconds takes a number"));
+                frame.bound = Duration::from_secs_f64(seconds.expect("--seconds takes a number"));
             } else {
                 frame.names.push(argument);
             }
