@@ -1,6 +1,7 @@
 /*
- * The checker: what it adds to an execution that is told to it event by event, and how fast it judges a recorded one,
- * from memory and from a file.
+ * The checker: what it adds to an execution that is told to it event by event, which it does not judge where it has
+ * heard all of it before, and does in the rows that say "judged anew"; and how fast it judges a recorded one, from
+ * memory and from a file.
  */
 #include "bench/programs.h"
 #include "bench/tables.h"
@@ -43,6 +44,14 @@ static void run_checked(uint64_t count, qp_async_fn program)
     qp_checker_destroy(checker);
 }
 
+static void run_judged(uint64_t count, qp_async_fn program)
+{
+    struct qp_checker *checker = new_checker();
+    qp_checker_remember(checker, false);
+    run_program_checked(count, program, checker);
+    qp_checker_destroy(checker);
+}
+
 static void yields_told(uint64_t count)
 {
     run_program(count, program_yields, only_told, NULL);
@@ -51,6 +60,11 @@ static void yields_told(uint64_t count)
 static void yields_checked(uint64_t count)
 {
     run_checked(count, program_yields);
+}
+
+static void yields_judged(uint64_t count)
+{
+    run_judged(count, program_yields);
 }
 
 static void channel_told(uint64_t count)
@@ -63,6 +77,11 @@ static void channel_checked(uint64_t count)
     run_checked(count, program_channel);
 }
 
+static void channel_judged(uint64_t count)
+{
+    run_judged(count, program_channel);
+}
+
 static void locks_told(uint64_t count)
 {
     run_program(count, program_locks, only_told, NULL);
@@ -71,6 +90,11 @@ static void locks_told(uint64_t count)
 static void locks_checked(uint64_t count)
 {
     run_checked(count, program_locks);
+}
+
+static void locks_judged(uint64_t count)
+{
+    run_judged(count, program_locks);
 }
 
 /* ---- what is asked: an execution that is checked costs at most twice one that nobody hears of ---- */
@@ -209,10 +233,13 @@ static void check_from_file(uint64_t count)
 const struct benchmark checking_benchmarks[] = {
     {"check: 2 tasks of 3 yields, only told", "execution", yields_told, NULL},
     {"check: 2 tasks of 3 yields, checked", "execution", yields_checked, NULL},
+    {"check: 2 tasks of 3 yields, judged anew", "execution", yields_judged, NULL},
     {"check: 2x2 messages, only told", "execution", channel_told, NULL},
     {"check: 2x2 messages, checked", "execution", channel_checked, NULL},
+    {"check: 2x2 messages, judged anew", "execution", channel_judged, NULL},
     {"check: 3 tasks lock twice, only told", "execution", locks_told, NULL},
     {"check: 3 tasks lock twice, checked", "execution", locks_checked, NULL},
+    {"check: 3 tasks lock twice, judged anew", "execution", locks_judged, NULL},
     {"check: a recording in memory", "event", check_from_memory, NULL},
     {"check: a trace from its file", "event", check_from_file, long_file},
     {0},

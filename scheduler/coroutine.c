@@ -395,10 +395,10 @@ QP_APART static enum qp_status await_in_brief(struct qp_coroutine *self, struct 
     return over(self, status);
 }
 
-/* Where somebody listens, or the environment may do something to the task here, or nobody may await. */
-QP_APART static enum qp_status await_specially(struct qp_future *future, const struct qp_site *site)
+/* Where the environment may do something to the task here, somebody listens in full, or nobody may await. */
+QP_APART static enum qp_status await_with_care(struct qp_coroutine *self, struct qp_future *future,
+                                               const struct qp_site *site)
 {
-    struct qp_coroutine *self = qp_thread.coroutine;
     enum qp_status status;
     if (!self || !future || self->awaiting || qp_thread.dropping)
         cannot_await(future, site);
@@ -406,11 +406,20 @@ QP_APART static enum qp_status await_specially(struct qp_future *future, const s
     self->awaiting = future;
     if (QP_UNLIKELY(qp_thread.injecting) && qp_thread.task)
         before_first_poll(self);
-    else if (qp_thread.tracing && qp_thread.tracing->brief)
-        return await_in_brief(self, future);
     while ((status = qp_poll(future, self->waker)) == QP_PENDING)
         suspend(self);
     return over(self, status);
+}
+
+QP_APART static enum qp_status await_specially(struct qp_future *future, const struct qp_site *site)
+{
+    struct qp_coroutine *self = qp_thread.coroutine;
+    if (!self || !future || self->awaiting || qp_thread.dropping || qp_thread.injecting || !qp_thread.tracing ||
+        !qp_thread.tracing->brief)
+        return await_with_care(self, future, site);
+    self->site = site;
+    self->awaiting = future;
+    return await_in_brief(self, future);
 }
 
 /*

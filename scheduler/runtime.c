@@ -100,6 +100,16 @@ void qp_tell_unwinding(const struct qp_task *task, enum qp_status status)
               &(const struct qp_event){.fields = {(uint64_t)status, task->id}});
 }
 
+void qp_tell_ended(const struct qp_task *task)
+{
+    struct qp_tracing *tracing = qp_thread.tracing;
+    if (tracing->names)
+        qp_tracing_tell(tracing);
+    qp_put_as(tracing, QP_EVENT_TASK_UNWINDING, QP_RUN_UNWINDING | QP_RUN_COMPLETED,
+              &(const struct qp_event){.fields = {QP_OK, task->id}});
+    tracing->seq++; /* there are two of them */
+}
+
 void qp_tell_completed(const struct qp_task *task)
 {
     struct qp_tracing *tracing = qp_thread.tracing;

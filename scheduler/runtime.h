@@ -156,6 +156,7 @@ void qp_tell_begins(const struct qp_task *task);
 void qp_tell_woken(const struct qp_task *task);
 void qp_tell_unwinding(const struct qp_task *task, enum qp_status status);
 void qp_tell_completed(const struct qp_task *task);
+void qp_tell_ended(const struct qp_task *task); /* both, in brief */
 
 /* The task is woken, but is ready, or is being polled, or ends. */
 static inline void qp_task_woken_again(struct qp_task *task)

@@ -574,12 +574,13 @@ QP_APART static void unwind(struct qp_task *task, enum qp_status status)
     release_all(task);
 }
 
-/* Whether it returned, has nothing that is to be released, and nobody is to be told. */
+/* Whether it returned, has nothing that is to be released, and nobody is to be told of each part of that. */
 static inline bool ends_plainly(const struct qp_task *task, enum qp_status status)
 {
     const struct qp_task_extra *extra = qp_task_extra(task);
-    return status == QP_OK && !QP_TRACING && !(task->flags & QP_TASK_ENDING) && !(extra && extra->drop) &&
-           task->style != QP_STYLE_BLOCKING && qp_task_polled(task)->state == QP_FUTURE_DONE &&
+    return status == QP_OK && !(QP_TRACING && !qp_thread.tracing->brief) && !(task->flags & QP_TASK_ENDING) &&
+           !(extra && extra->drop) && task->style != QP_STYLE_BLOCKING &&
+           qp_task_polled(task)->state == QP_FUTURE_DONE &&
            qp_scope_owns_nothing(qp_task_scope((struct qp_task *)(uintptr_t)task));
 }
 
@@ -590,10 +591,13 @@ void qp_task_end(struct qp_task *task, enum qp_status status)
         main_is_over(runtime, status);
         return;
     }
-    if (QP_LIKELY(ends_plainly(task, status)))
-        task->status = QP_OK;
-    else
+    if (QP_UNLIKELY(!ends_plainly(task, status))) {
         unwind(task, status);
+    } else {
+        task->status = QP_OK;
+        if (QP_TRACING)
+            qp_tell_ended(task);
+    }
     task->flags |= QP_TASK_ENDING | QP_TASK_ENDED;
     list_remove(&runtime->tasks, task);
     runtime->live--;

@@ -108,6 +108,8 @@ struct qp_checker *qp_checker_create(void)
         qp_checker_destroy(c);
         return NULL;
     }
+    for (i = 0; i < QP_EVENT_KINDS; i++)
+        c->parts_of[i] = (uint8_t)qp_event_parts((enum qp_event_kind)i);
     qp_pool_init(&c->pool, &c->budget);
     c->futures.size = sizeof(struct future);
     c->tasks.size = sizeof(struct task);

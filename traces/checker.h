@@ -62,8 +62,14 @@ void qp_checker_reset(struct qp_checker *checker);
  * call, its operation and site until the run is over. */
 void qp_checker_event(void *checker, const struct qp_event *event);
 
-/* Judges the events of one run after the other as they are told in brief; until the checker is destroyed. */
+/*
+ * Judges the events of one run after the other as they are told in brief; until the checker is destroyed. A run that is
+ * not long is judged at its end, and is not where it is, event by event, one in which nothing was found before.
+ */
 const struct qp_event_batch *qp_checker_batch(struct qp_checker *checker);
+
+/* Whether it is like that, from the next reset on; it is unless that is said. Else each run is judged while it goes. */
+void qp_checker_remember(struct qp_checker *checker, bool whether);
 
 /* The program is expected to end in this way: a QP_DEADLOCK is then no violation. At any time before the end. */
 void qp_checker_expect(struct qp_checker *checker, enum qp_status outcome);

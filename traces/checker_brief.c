@@ -21,70 +21,76 @@ static inline uint64_t mix(uint64_t a, uint64_t b)
     return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
-/* Odd, and of random bits. */
-#define A 0xa0761d6478bd642fu
-#define B 0xe7037ed1a0b428dbu
-#define C 0x8ebc6af09c88c6e3u
-#define D 0x589965cc75374cc3u
-#define E 0x1d8e4e27c47d124fu
-#define F 0xeb44accab455d165u
+/* Odd, and of random bits: by these a record's numbers are multiplied, each by one of its own, and added. */
+enum { STEP, PARTS, TASK, SEQ, CHOSEN, COUNT, FUTURE, SKIPPED, OBJECT, OP, WOKE, STATUS, FIELD, TOLD = FIELD + 3 };
+static const uint64_t factors[TOLD + 3] = {
+    0x9fb21c651e98df25u, 0xa0761d6478bd642fu, 0xe7037ed1a0b428dbu, 0x8ebc6af09c88c6e3u, 0x589965cc75374cc3u,
+    0x1d8e4e27c47d124fu, 0xeb44accab455d165u, 0x9c6e6877736c46e3u, 0xd6e8feb86659fd93u, 0xc2b2ae3d27d4eb4fu,
+    0x27d4eb2f165667c5u, 0xff51afd7ed558ccdu, 0xc4ceb9fe1a85ec53u, 0xbf58476d1ce4e5b9u, 0x94d049bb133111ebu,
+    0xd1342543de82ef95u, 0xaf251af3b0f025b5u, 0xb564ef22ec7aece5u,
+};
 
-static inline uint64_t digest_of_fields(const uint64_t fields[QP_EVENT_FIELDS])
+static inline uint64_t times(int which, uint64_t number)
 {
-    return mix(fields[0] ^ C, fields[1] ^ D) ^ mix(fields[2] ^ E, F);
+    return factors[which] * number;
 }
 
-static uint64_t digest_of_run(const struct qp_event_brief *run)
+static inline uint64_t digest_of_numbers(int first, const uint64_t numbers[QP_EVENT_FIELDS])
 {
-    enum { TOLD = QP_RUN_SENT | QP_RUN_RECEIVED | QP_RUN_ACQUIRED | QP_RUN_JOINED };
+    return times(first, numbers[0]) + times(first + 1, numbers[1]) + times(first + 2, numbers[2]);
+}
+
+static inline uint64_t digest_of_run(const struct qp_event_brief *run)
+{
+    enum { DONE = QP_RUN_SENT | QP_RUN_RECEIVED | QP_RUN_ACQUIRED | QP_RUN_JOINED };
     const struct qp_event *e = &run->event;
     unsigned parts = run->parts;
-    uint64_t digest = mix(e->seq ^ (uint64_t)parts << 32 ^ A, e->task ^ B);
+    uint64_t digest = times(SEQ, e->seq) + times(PARTS, parts) + times(TASK, e->task);
     if (parts & QP_RUN_CHOSEN)
-        digest += mix(run->chosen ^ C, run->count ^ D);
+        digest += times(CHOSEN, run->chosen) + times(COUNT, run->count);
     if (parts & QP_RUN_POLLED)
-        digest += mix(e->future ^ D, run->skipped ^ (uint64_t)(parts & QP_RUN_READY ? run->status : 0) << 32 ^ E);
+        digest += times(FUTURE, e->future) + times(SKIPPED, run->skipped);
     if (parts & QP_RUN_CREATED)
-        digest += mix(e->object ^ E, (uint64_t)(uintptr_t)e->op ^ F);
-    if (parts & (QP_RUN_ASKED | QP_RUN_UNWINDING | QP_RUN_SPAWNED))
-        digest += mix(e->fields[0] ^ F, e->fields[1] ^ A) + (parts & QP_RUN_ASKED ? mix(e->fields[2] ^ B, C) : 0);
-    if (parts & TOLD)
-        digest += digest_of_fields(run->told) ^ (parts & QP_RUN_JOINED ? 0 : mix(e->object ^ F, E));
+        digest += times(OP, (uint64_t)(uintptr_t)e->op);
+    if (parts & (QP_RUN_CREATED | QP_RUN_RECEIVED | QP_RUN_ACQUIRED))
+        digest += times(OBJECT, e->object);
+    if (parts & QP_RUN_READY)
+        digest += times(STATUS, run->status);
+    if (parts & QP_RUN_ASKED)
+        digest += digest_of_numbers(FIELD, e->fields);
+    if (parts & (QP_RUN_UNWINDING | QP_RUN_SPAWNED))
+        digest += times(FIELD, e->fields[0]) + times(FIELD + 1, e->fields[1]);
+    if (parts & DONE)
+        digest += digest_of_numbers(TOLD, run->told);
     if (parts & (QP_RUN_WOKE | QP_RUN_LET_GO))
-        digest += mix(run->woke ^ A, D);
+        digest += times(WOKE, run->woke);
     return digest;
 }
 
-static uint64_t digest_of_event(const struct qp_event *e)
+static uint64_t digest_of_event(const struct qp_event *e, unsigned parts)
 {
-    unsigned parts = qp_event_parts(e->kind), i;
-    uint64_t digest = mix(e->seq ^ (uint64_t)e->kind << 32 ^ B, e->task ^ A), fields[QP_EVENT_FIELDS] = {0};
+    unsigned i;
+    uint64_t digest = times(SEQ, e->seq) + times(PARTS, QP_RUN_NONE + (uint64_t)e->kind) + times(TASK, e->task);
     if (parts & QP_EVENT_HAS_OBJECT)
-        digest += mix(e->object ^ C, F);
+        digest += times(OBJECT, e->object);
     if (parts & QP_EVENT_HAS_FUTURE)
-        digest += mix(e->future ^ D, A);
+        digest += times(FUTURE, e->future);
     if (parts & QP_EVENT_HAS_OP)
-        digest += mix((uint64_t)(uintptr_t)e->op ^ E, B);
+        digest += times(OP, (uint64_t)(uintptr_t)e->op);
     if (e->kind == QP_EVENT_OBJECT_CREATED)
-        digest += mix((uint64_t)(uintptr_t)e->text ^ F, C);
+        digest += times(OP, (uint64_t)(uintptr_t)e->text);
     for (i = 0; i < QP_EVENT_FIELDS; i++)
         if (parts & (unsigned)QP_EVENT_HAS_FIELD << i)
-            fields[i] = e->fields[i];
-    return digest + digest_of_fields(fields);
+            digest += times(FIELD + (int)i, e->fields[i]);
+    return digest;
 }
 
 /* Of what is judged by a name there is only whether the first task is main. */
 uint64_t digest_of_held(const struct qp_checker *c, bool complete)
 {
     const char *name = c->brief[0].parts & QP_RUN_SPAWNED ? c->brief[0].event.text : "";
-    uint64_t digest = mix(c->fair ^ A, (uint64_t)c->outcome ^ (uint64_t)complete << 32 ^
-                                           (uint64_t)(strcmp(name, "main") == 0) << 33 ^ B);
-    size_t i;
-    for (i = 0; i < c->held; i++) {
-        const struct qp_event_brief *brief = &c->brief[i];
-        digest = mix(digest ^ (brief->parts == QP_RUN_NONE ? digest_of_event(&brief->event) : digest_of_run(brief)), C);
-    }
-    return digest | 1;
+    uint64_t how = (uint64_t)c->outcome << 2 | (uint64_t)complete << 1 | (uint64_t)(strcmp(name, "main") == 0);
+    return mix(c->digest + times(COUNT, c->fair) + times(STATUS, how), factors[STEP]) | 1;
 }
 
 bool is_known(const struct qp_checker *c, uint64_t digest)
@@ -101,10 +107,16 @@ void make_known(struct qp_checker *c, uint64_t digest)
 
 void begin_to_hold(struct qp_checker *c)
 {
-    c->holding = true;
+    c->holding = !c->forgetful;
     c->held = c->names_length = 0;
+    c->digest = 0;
     c->batch.events = c->brief;
-    c->batch.room = HELD;
+    c->batch.room = c->holding ? HELD : AT_ONCE;
+}
+
+void qp_checker_remember(struct qp_checker *c, bool whether)
+{
+    c->forgetful = !whether;
 }
 
 void forget_held(struct qp_checker *c)
@@ -124,32 +136,43 @@ void judge_held(struct qp_checker *c)
 }
 
 /* Makes a copy of a name that may be gone later. False: there is no room. */
-static bool keep_name(struct qp_checker *c, struct qp_event_brief *brief)
+static bool keep_name(struct qp_checker *c, struct qp_event *e)
 {
-    enum qp_event_kind kind = brief->event.kind;
-    bool named = brief->parts & QP_RUN_SPAWNED ||
-                 (brief->parts == QP_RUN_NONE && (kind == QP_EVENT_TASK_RENAMED || kind == QP_EVENT_OBJECT_NAMED));
-    size_t size = named && brief->event.text ? strlen(brief->event.text) + 1 : 0;
-    if (!size)
-        return true;
+    size_t size = e->text ? strlen(e->text) + 1 : 0;
     if (size > sizeof c->names - c->names_length)
         return false;
-    memcpy(c->names + c->names_length, brief->event.text, size);
-    brief->event.text = c->names + c->names_length;
+    memcpy(c->names + c->names_length, e->text ? e->text : "", size);
+    if (size)
+        e->text = c->names + c->names_length;
     c->names_length += size;
     return true;
 }
 
+static inline bool names(const struct qp_event_brief *brief)
+{
+    if (LIKELY(brief->parts != QP_RUN_NONE))
+        return brief->parts & QP_RUN_SPAWNED;
+    return brief->event.kind == QP_EVENT_TASK_RENAMED || brief->event.kind == QP_EVENT_OBJECT_NAMED;
+}
+
+/* False: there is no room for more. */
 static bool hold(struct qp_checker *c, struct qp_event_brief *events, size_t count)
 {
-    size_t i;
+    struct qp_event_brief *brief, *end = events + count;
+    uint64_t digest = c->digest;
+    bool room = true;
+    for (brief = events; brief < end; brief++) {
+        digest += brief->parts == QP_RUN_NONE ? digest_of_event(&brief->event, c->parts_of[brief->event.kind])
+                                              : digest_of_run(brief);
+        digest = mix(digest, factors[STEP]);
+        if (UNLIKELY(names(brief)))
+            room = room && keep_name(c, &brief->event);
+    }
+    c->digest = digest;
     c->held += count;
-    for (i = 0; i < count; i++)
-        if (!keep_name(c, &events[i]))
-            return false;
     c->batch.events += count;
     c->batch.room -= count;
-    return c->batch.room > 0;
+    return room && c->batch.room > 0;
 }
 
 static void take(void *context, struct qp_event_brief *events, size_t count)

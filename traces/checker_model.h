@@ -374,7 +374,9 @@ struct qp_checker {
     bool names_go;               /* with the run; those of events in brief stay */
     struct qp_event_batch batch; /* and what it has room for now */
     size_t held;                 /* of them, the first that are not judged yet; while `holding` */
-    bool holding;
+    bool holding, forgetful;
+    uint64_t digest;                  /* of what is held */
+    uint8_t parts_of[QP_EVENT_KINDS]; /* as qp_event_parts has it */
     uint64_t known_digests[KNOWN_DIGESTS];
     char names[HELD_NAMES]; /* of those that are held */
     size_t names_length;
