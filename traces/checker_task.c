@@ -594,6 +594,8 @@ static void work_finished(struct qp_checker *c, struct task *task, const struct 
 {
     if (task->work != WORK_STARTED && task->work != WORK_DUE)
         report(c, QP_RULE_BLOCK_START_1, NULL, e, &task->since, NULL);
+    else if (task->timed.deadline_ns > e->time_ns && !c->closing)
+        report(c, QP_RULE_BLOCK_TIME_1, NULL, e, &task->since, NULL);
     if (task->work == WORK_QUEUED)
         c->work_queued--;
     if (task->work == WORK_DUE)
