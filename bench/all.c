@@ -12,5 +12,5 @@ const struct benchmark *const all_benchmarks[] = {
     NULL,
 };
 
-const struct figure *const all_figures[] = {simulation_figures, checking_figures, crowd_figures, abort_figures,
-                                            timer_figures,      memory_figures,   NULL};
+const struct figure *const all_figures[] = {simulation_figures, checking_figures, crowd_figures,   abort_figures,
+                                            timer_figures,      memory_figures,   machine_figures, NULL};
