@@ -22,7 +22,7 @@ static inline uint64_t mix(uint64_t a, uint64_t b)
 }
 
 /* Odd, and of random bits: by these a record's numbers are multiplied, each by one of its own, and added. */
-enum { STEP, PARTS, TASK, SEQ, CHOSEN, COUNT, FUTURE, SKIPPED, OBJECT, OP, WOKE, STATUS, FIELD, TOLD = FIELD + 3 };
+enum { STEP, PARTS, TASK, SEQ, CHOSEN, FAIR, FUTURE, ANSWER, OBJECT, OP, WOKE, HOW, FIELD, TOLD = FIELD + 3 };
 static const uint64_t factors[TOLD + 3] = {
     0x9fb21c651e98df25u, 0xa0761d6478bd642fu, 0xe7037ed1a0b428dbu, 0x8ebc6af09c88c6e3u, 0x589965cc75374cc3u,
     0x1d8e4e27c47d124fu, 0xeb44accab455d165u, 0x9c6e6877736c46e3u, 0xd6e8feb86659fd93u, 0xc2b2ae3d27d4eb4fu,
@@ -47,15 +47,14 @@ static inline uint64_t digest_of_run(const struct qp_event_brief *run)
     unsigned parts = run->parts;
     uint64_t digest = times(SEQ, e->seq) + times(PARTS, parts) + times(TASK, e->task);
     if (parts & QP_RUN_CHOSEN)
-        digest += times(CHOSEN, run->chosen) + times(COUNT, run->count);
+        digest += times(CHOSEN, (uint64_t)run->chosen << 32 | run->count);
     if (parts & QP_RUN_POLLED)
-        digest += times(FUTURE, e->future) + times(SKIPPED, run->skipped);
+        digest += times(FUTURE, e->future) +
+                  times(ANSWER, (uint64_t)run->skipped << 32 | (parts & QP_RUN_READY ? run->status : 0));
     if (parts & QP_RUN_CREATED)
         digest += times(OP, (uint64_t)(uintptr_t)e->op);
     if (parts & (QP_RUN_CREATED | QP_RUN_RECEIVED | QP_RUN_ACQUIRED))
         digest += times(OBJECT, e->object);
-    if (parts & QP_RUN_READY)
-        digest += times(STATUS, run->status);
     if (parts & QP_RUN_ASKED)
         digest += digest_of_numbers(FIELD, e->fields);
     if (parts & (QP_RUN_UNWINDING | QP_RUN_SPAWNED))
@@ -90,7 +89,7 @@ uint64_t digest_of_held(const struct qp_checker *c, bool complete)
 {
     const char *name = c->brief[0].parts & QP_RUN_SPAWNED ? c->brief[0].event.text : "";
     uint64_t how = (uint64_t)c->outcome << 2 | (uint64_t)complete << 1 | (uint64_t)(strcmp(name, "main") == 0);
-    return mix(c->digest + times(COUNT, c->fair) + times(STATUS, how), factors[STEP]) | 1;
+    return mix(c->digest + times(FAIR, c->fair) + times(HOW, how), factors[STEP]) | 1;
 }
 
 bool is_known(const struct qp_checker *c, uint64_t digest)
