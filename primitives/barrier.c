@@ -15,14 +15,16 @@
 #include "scheduler/wait_queue.h"
 #include <quipu/barrier.h>
 
-enum stage { NEW, WAITING, RELEASED };
+enum stage { NEW, WAITING, RELEASED, RELEASED_HEARD };
 
 struct qp_barrier {
     struct qp_object object;
     size_t participants, arrived;
+    size_t quietly;    /* so many may arrive while there is nothing to see to: nobody listens, and none is the last */
     size_t references; /* the owner, and each future that has arrived and is not done with */
     struct qp_wait_queue waiters;
-    bool withdrawn; /* somebody, in this generation */
+    bool withdrawn;     /* somebody, in this generation */
+    enum stage release; /* of those that are released: RELEASED_HEARD where somebody may listen */
     struct qp_owned owned;
     size_t size;   /* of the whole block */
     size_t free[]; /* those from `arrived` on are free; the next is free[arrived] */
@@ -64,6 +66,8 @@ struct qp_barrier *qp_barrier_create(const char *name, int64_t participants)
         return NULL;
     qp_object_init(&self->object, &barrier_kind, name, count);
     self->participants = (size_t)count;
+    self->quietly = qp_runtime_is_heard(self->object.runtime) ? 0 : (size_t)count - 1;
+    self->release = qp_runtime_is_heard(self->object.runtime) ? RELEASED_HEARD : RELEASED;
     self->references = 1;
     self->size = size;
     self->arrived = 0;
@@ -105,55 +109,82 @@ void qp_barrier_give(struct qp_barrier *self, const struct qp_handle *to)
 /* All have arrived: lets everybody cross. */
 static void release_all(struct qp_barrier *self)
 {
-    struct qp_wait *wait;
+    struct qp_wait *wait = self->waiters.end.next, *next;
     self->arrived = 0;
     if (QP_UNLIKELY(self->withdrawn))
         put_slots_in_order(self);
-    while ((wait = qp_wait_queue_pop(&self->waiters)) != NULL) {
-        QP_CONTAINER(wait, struct qp_barrier_future, wait)->future.stage = RELEASED;
+    qp_wait_queue_init(&self->waiters);
+    for (; wait != &self->waiters.end; wait = next) {
+        next = wait->next;
+        QP_CONTAINER(wait, struct qp_barrier_future, wait)->future.stage = (uint8_t)self->release;
         qp_wait_granted(wait, &self->object);
     }
 }
 
-QP_COLD static void tell_arrived(const struct qp_barrier *self)
-{
-    QP_EMIT(BARRIER_ARRIVED, .object = self->object.id);
-}
-
-/* Whether that lets everybody cross. */
-static bool arrive(struct qp_barrier_future *future)
+/* Takes the next slot. */
+static inline void arrive(struct qp_barrier_future *future)
 {
     struct qp_barrier *self = future->barrier;
-    if (QP_TRACING)
-        tell_arrived(self);
     self->references++;
     future->place = self->free[self->arrived++];
-    if (self->arrived == self->participants) {
-        release_all(self);
-        return true;
-    }
-    future->future.stage = WAITING;
-    qp_wait_queue_push(&self->waiters, &future->wait, future->wait.waker);
-    return false;
 }
 
-QP_COLD static void tell_crossed(const struct qp_barrier_future *self)
+static inline enum qp_status wait_for_others(struct qp_barrier_future *future, struct qp_waker *waker)
 {
+    future->future.stage = WAITING;
+    qp_wait_queue_push(&future->barrier->waiters, &future->wait, waker);
+    return QP_PENDING;
+}
+
+static inline void give_place(const struct qp_barrier_future *self)
+{
+    if (self->slot)
+        *self->slot = self->place;
+}
+
+static inline enum qp_status cross(const struct qp_barrier_future *self)
+{
+    give_place(self);
+    unreference(self->barrier);
+    return QP_OK;
+}
+
+/* The same where somebody may listen, who is told what the caller got. */
+QP_APART static enum qp_status cross_heard(const struct qp_barrier_future *self)
+{
+    give_place(self);
     QP_EMIT(BARRIER_CROSSED, .object = self->barrier->object.id, .fields = {self->slot ? *self->slot : self->place});
+    unreference(self->barrier);
+    return QP_OK;
+}
+
+/* It is the last to arrive, or somebody may listen. */
+QP_APART static enum qp_status arrive_specially(struct qp_barrier_future *future, struct qp_waker *waker)
+{
+    struct qp_barrier *self = future->barrier;
+    QP_EMIT(BARRIER_ARRIVED, .object = self->object.id);
+    arrive(future);
+    if (self->arrived != self->participants)
+        return wait_for_others(future, waker);
+    release_all(self);
+    return cross_heard(future);
 }
 
 static enum qp_status barrier_poll(struct qp_future *future, struct qp_waker *waker)
 {
     struct qp_barrier_future *self = (struct qp_barrier_future *)future;
-    self->wait.waker = waker;
-    if (future->stage == WAITING || (future->stage == NEW && !arrive(self)))
+    if (future->stage == RELEASED)
+        return cross(self);
+    if (QP_UNLIKELY(future->stage == RELEASED_HEARD))
+        return cross_heard(self);
+    if (QP_UNLIKELY(future->stage == WAITING)) {
+        self->wait.waker = waker;
         return QP_PENDING;
-    if (self->slot)
-        *self->slot = self->place;
-    if (QP_TRACING)
-        tell_crossed(self);
-    unreference(self->barrier);
-    return QP_OK;
+    }
+    if (self->barrier->arrived >= self->barrier->quietly)
+        return arrive_specially(self, waker);
+    arrive(self);
+    return wait_for_others(self, waker);
 }
 
 static void barrier_drop(struct qp_future *future)

@@ -50,7 +50,14 @@ struct qp_channel {
     char *ring, *end; /* the first slot, and behind the last */
     size_t stride;    /* from a slot to the next; where values have numbers, these stand between them */
     size_t size;      /* of a value */
-    bool closed, numbered, bounded;
+    union {
+        struct {
+            bool closed;
+            bool numbered; /* its values are: somebody may listen */
+        };
+        uint16_t special; /* not 0: either */
+    };
+    bool bounded;
     struct qp_wait_queue receiving, sending, settled;
     size_t senders, receivers;
     size_t references; /* senders, receivers, permits, and who is at work on it */
@@ -143,11 +150,18 @@ static bool ended(const struct qp_channel *self)
     return !self->buffered && !self->reserved && (self->closed || !self->senders);
 }
 
-/* Wakes the first who waits to receive, if it can go on. */
-static void wake_receiver(struct qp_channel *self)
+/* Wakes the first who waits to receive: it can go on. Returns QP_OK, for it is the last thing that is done. */
+QP_APART static enum qp_status wake_first(struct qp_channel *self)
+{
+    qp_wake(self->receiving.end.next->waker);
+    return QP_OK;
+}
+
+/* The same, if there is one, and it can. */
+static inline void wake_receiver(struct qp_channel *self)
 {
     if (!qp_wait_queue_empty(&self->receiving) && (self->buffered || ended(self)))
-        qp_wake(self->receiving.end.next->waker);
+        wake_first(self);
 }
 
 /* The wait of a send or reserve is over, and it will hear how when it is polled. Both begin with the same members. */
@@ -157,7 +171,7 @@ static void settle(struct qp_channel *self, struct qp_wait *wait, enum stage sta
     QP_CONTAINER(wait, struct qp_send_future, wait)->future.stage = (uint8_t)stage;
 }
 
-QP_APART static void grant_slot(struct qp_channel *self, struct qp_wait *to)
+static inline void grant_slot(struct qp_channel *self, struct qp_wait *to)
 {
     self->reserved++;
     qp_wait_remove(to);
@@ -172,12 +186,19 @@ static inline void give_slot(struct qp_channel *self)
         grant_slot(self, self->sending.end.next);
 }
 
+/* A slot is free, and the next receiver may have something to receive. Returns QP_OK, likewise. */
+QP_APART static enum qp_status pass_on(struct qp_channel *self)
+{
+    give_slot(self);
+    wake_receiver(self);
+    return QP_OK;
+}
+
 /* A reserved slot is not used: passes it on, and sees whether that was the end. */
 static void give_back_slot(struct qp_channel *self)
 {
     self->reserved--;
-    give_slot(self);
-    wake_receiver(self);
+    pass_on(self);
 }
 
 static void refuse_senders(struct qp_channel *self)
@@ -215,8 +236,8 @@ QP_COLD static struct qp_channel *number(struct qp_channel *self, char *slot, co
     return self;
 }
 
-/* There is a slot for it: it is the caller's, neither free nor reserved. */
-static inline void enqueue(struct qp_channel *self, const void *value, uint64_t id, uint64_t permit)
+/* There is a slot for it: it is the caller's, neither free nor reserved. Returns QP_OK. */
+static inline enum qp_status enqueue(struct qp_channel *self, const void *value, uint64_t id, uint64_t permit)
 {
     char *slot = self->in;
     self->in = next_slot(self, slot);
@@ -224,8 +245,7 @@ static inline void enqueue(struct qp_channel *self, const void *value, uint64_t 
         self = move_large(self, slot, value);
     if (QP_UNLIKELY(self->numbered))
         self = number(self, slot, value, id, permit);
-    if (++self->buffered == 1)
-        wake_receiver(self);
+    return ++self->buffered == 1 && !qp_wait_queue_empty(&self->receiving) ? wake_first(self) : QP_OK;
 }
 
 /* The first slot leaves the ring; it is still the caller's to give. Its bytes stay where they are until then. */
@@ -248,14 +268,15 @@ QP_COLD static struct qp_channel *tell_received(struct qp_channel *self, const c
     return self;
 }
 
-static inline void take(struct qp_channel *self, void *value)
+/* Returns QP_OK. */
+static inline enum qp_status take(struct qp_channel *self, void *value)
 {
     char *slot = dequeue(self);
     if (!qp_value_move_small(self->size, value, slot))
         self = move_large(self, value, slot);
     if (QP_UNLIKELY(self->numbered))
         self = tell_received(self, slot, value);
-    give_slot(self);
+    return qp_wait_queue_empty(&self->sending) && qp_wait_queue_empty(&self->receiving) ? QP_OK : pass_on(self);
 }
 
 QP_COLD static uint64_t tell_sent(const struct qp_channel *self, const void *value, const char *op, uint32_t future)
@@ -529,11 +550,11 @@ QP_COLD static void tell_send(struct qp_send_future *self)
 
 static inline enum qp_status send_now(const struct qp_send_future *self, struct qp_channel *channel)
 {
-    enqueue(channel, self->value, self->value_id, 0);
-    return QP_OK;
+    return enqueue(channel, self->value, self->value_id, 0);
 }
 
-static enum qp_status send_first(struct qp_send_future *self, struct qp_waker *waker)
+/* It may have to be told of, the channel is closed, or it may have to grow. */
+QP_APART static enum qp_status send_specially(struct qp_send_future *self, struct qp_waker *waker)
 {
     struct qp_channel *channel = self->sender->channel;
     enum qp_status status;
@@ -548,38 +569,47 @@ static enum qp_status send_first(struct qp_send_future *self, struct qp_waker *w
     return QP_PENDING;
 }
 
-/* It waited, and has been granted a slot or refused one. */
-static enum qp_status send_settled(struct qp_send_future *self)
+/* There is no slot for it, or more is to be seen to. */
+QP_APART static enum qp_status send_first(struct qp_send_future *self, struct qp_waker *waker)
 {
-    struct qp_channel *channel = self->sender->channel;
-    stop_waiting(&self->wait, self->sender);
-    if (self->future.stage == REFUSED)
-        return send_refused(self, QP_SEND_FAILED);
-    if (channel->closed) {
-        give_back_slot(channel);
-        return send_refused(self, QP_SEND_FAILED);
-    }
-    channel->reserved--;
-    return send_now(self, channel);
+    const struct qp_channel *channel = self->sender->channel;
+    if (QP_UNLIKELY(channel->special || !channel->bounded))
+        return send_specially(self, waker);
+    wait_to_send(&self->future, &self->wait, self->sender, waker);
+    return QP_PENDING;
 }
 
-/* It has a number, or there is no slot for it, or it waited. */
-QP_APART static enum qp_status send_in_turn(struct qp_send_future *self, struct qp_waker *waker)
+/* It waited, and was refused a slot, or the channel was closed since it was granted one. */
+QP_APART static enum qp_status send_too_late(struct qp_send_future *self)
 {
-    if (self->future.stage == NEW)
-        return send_first(self, waker);
-    if (self->future.stage != WAITING)
-        return send_settled(self);
-    self->wait.waker = waker;
-    return QP_PENDING;
+    if (self->future.stage == GRANTED)
+        give_back_slot(self->sender->channel);
+    return send_refused(self, QP_SEND_FAILED);
+}
+
+/* It waited, and may have been granted a slot or refused one. */
+QP_APART static enum qp_status send_again(struct qp_send_future *self, struct qp_waker *waker)
+{
+    struct qp_channel *channel = self->sender->channel;
+    if (self->future.stage == WAITING) {
+        self->wait.waker = waker;
+        return QP_PENDING;
+    }
+    stop_waiting(&self->wait, self->sender);
+    if (QP_UNLIKELY(self->future.stage == REFUSED || channel->closed))
+        return send_too_late(self);
+    channel->reserved--;
+    return send_now(self, channel);
 }
 
 static enum qp_status send_poll(struct qp_future *future, struct qp_waker *waker)
 {
     struct qp_send_future *self = (struct qp_send_future *)future;
     struct qp_channel *channel = self->sender->channel;
-    if (QP_UNLIKELY(future->stage != NEW || channel->numbered || channel->closed || !has_slot(channel)))
-        return send_in_turn(self, waker);
+    if (QP_UNLIKELY(future->stage != NEW))
+        return send_again(self, waker);
+    if (QP_UNLIKELY(channel->special || !has_slot(channel)))
+        return send_first(self, waker);
     return send_now(self, channel);
 }
 
@@ -837,45 +867,42 @@ static void leave_receiving(struct qp_recv_future *self)
     self->receiver->pending--;
 }
 
-/* It is this one's turn: a value or the end, and then the next one's turn. */
-static enum qp_status receive(struct qp_recv_future *self)
+/* There is nothing for it, or somebody else waits. */
+QP_APART static enum qp_status recv_first(struct qp_recv_future *self, struct qp_waker *waker)
 {
     struct qp_channel *channel = self->receiver->channel;
-    enum qp_status status = channel->buffered ? QP_OK : QP_CLOSED;
-    if (self->future.stage == WAITING)
-        leave_receiving(self);
-    if (status == QP_OK)
-        take(channel, self->value);
-    if (QP_UNLIKELY(!qp_wait_queue_empty(&channel->receiving)))
-        wake_receiver(channel);
-    return status;
+    if (QP_UNLIKELY(qp_wait_queue_empty(&channel->receiving) && ended(channel)))
+        return QP_CLOSED;
+    self->receiver->pending++;
+    qp_wait_queue_push(&channel->receiving, &self->wait, waker);
+    self->future.stage = WAITING;
+    return QP_PENDING;
 }
 
-/* There is nothing for it, or somebody else waits, or it waited. */
-QP_APART static enum qp_status recv_in_turn(struct qp_recv_future *self, struct qp_waker *waker)
+/* It waited: where it is its turn, there may be a value or the end, and then it is the next one's turn. */
+QP_APART static enum qp_status recv_again(struct qp_recv_future *self, struct qp_waker *waker)
 {
     struct qp_channel *channel = self->receiver->channel;
-    const struct qp_wait *first = channel->receiving.end.next;
-    bool turn = first == (self->future.stage == NEW ? &channel->receiving.end : &self->wait);
-    if (turn && (channel->buffered || ended(channel)))
-        return receive(self);
-    if (self->future.stage == NEW) {
-        self->receiver->pending++;
-        qp_wait_queue_push(&channel->receiving, &self->wait, waker);
-        self->future.stage = WAITING;
+    if (channel->receiving.end.next != &self->wait || (!channel->buffered && !ended(channel))) {
+        self->wait.waker = waker;
+        return QP_PENDING;
     }
-    self->wait.waker = waker;
-    return QP_PENDING;
+    leave_receiving(self);
+    if (QP_LIKELY(channel->buffered != 0))
+        return take(channel, self->value);
+    wake_receiver(channel);
+    return QP_CLOSED;
 }
 
 static enum qp_status recv_poll(struct qp_future *future, struct qp_waker *waker)
 {
     struct qp_recv_future *self = (struct qp_recv_future *)future;
     struct qp_channel *channel = self->receiver->channel;
-    if (QP_UNLIKELY(future->stage != NEW || !channel->buffered || !qp_wait_queue_empty(&channel->receiving)))
-        return recv_in_turn(self, waker);
-    take(channel, self->value); /* as receive() does, but there is nobody to leave and nobody behind */
-    return QP_OK;
+    if (QP_UNLIKELY(future->stage != NEW))
+        return recv_again(self, waker);
+    if (QP_UNLIKELY(!channel->buffered || !qp_wait_queue_empty(&channel->receiving)))
+        return recv_first(self, waker);
+    return take(channel, self->value);
 }
 
 static void recv_drop(struct qp_future *future)

@@ -69,10 +69,10 @@ void qp_object_end(struct qp_object *object)
         unlink_object(&object->runtime->objects, object);
 }
 
-QP_COLD struct qp_waker *qp_wait_tell_granted(struct qp_waker *waker, const struct qp_object *object)
+void qp_wait_granted_specially(struct qp_waker *waker, const struct qp_object *object)
 {
     QP_EMIT(GRANT_HINT, .object = object->id);
-    return waker;
+    qp_wake_specially(waker);
 }
 
 uint64_t qp_value_next(void)
@@ -167,15 +167,14 @@ bool qp_scope_owns(const struct qp_scope *scope, const struct qp_owned *owned)
     return link == &owned->link;
 }
 
-bool qp_scope_owns_nothing(struct qp_scope *scope)
+void qp_scope_tidy(struct qp_scope *scope)
 {
     while (!qp_scope_is_empty(scope)) {
         struct qp_owned *last = QP_CONTAINER(scope->end.prev, struct qp_owned, link);
         if (last->ops != &qp_owned_nothing)
-            return false;
+            return;
         qp_disown(last);
     }
-    return true;
 }
 
 void qp_scope_release(struct qp_scope *scope)

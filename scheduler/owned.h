@@ -92,7 +92,15 @@ bool qp_scope_owns(const struct qp_scope *scope, const struct qp_owned *owned);
 /* Releases all, last acquired first, also what is acquired meanwhile. */
 void qp_scope_release(struct qp_scope *scope);
 
-/* Whether it owns nothing; takes out what is nothing by now. */
-bool qp_scope_owns_nothing(struct qp_scope *scope);
+/* Takes out what is nothing by now, last acquired first. */
+void qp_scope_tidy(struct qp_scope *scope);
+
+/* Whether it owns nothing. */
+static inline bool qp_scope_owns_nothing(struct qp_scope *scope)
+{
+    if (QP_UNLIKELY(!qp_scope_is_empty(scope)))
+        qp_scope_tidy(scope);
+    return qp_scope_is_empty(scope);
+}
 
 #endif

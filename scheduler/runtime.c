@@ -229,6 +229,7 @@ struct qp_runtime *qp_runtime_create(const struct qp_env *env)
     runtime->env = *env;
     runtime->main_status = QP_PENDING;
     runtime->exact = env->choose || env->event || env->batch;
+    runtime->first_flags = env->event || env->batch ? QP_TASK_HEARD : 0;
     if (env->event || env->batch)
         listen(runtime);
     return runtime;

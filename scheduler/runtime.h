@@ -29,7 +29,8 @@ struct qp_object_list {
 
 struct qp_runtime {
     struct qp_env env;
-    bool exact; /* the time of each event counts: somebody listens, or chooses among what is due */
+    uint16_t first_flags; /* of each task */
+    bool exact;           /* the time of each event counts: somebody listens, or chooses among what is due */
     struct qp_ready ready;
     struct qp_task_list tasks;
     struct qp_object_list objects;
@@ -158,36 +159,27 @@ void qp_tell_unwinding(const struct qp_task *task, enum qp_status status);
 void qp_tell_completed(const struct qp_task *task);
 void qp_tell_ended(const struct qp_task *task); /* both, in brief */
 
-/* The task is woken, but is ready, or is being polled, or ends. */
-static inline void qp_task_woken_again(struct qp_task *task)
+/* Makes the task that this is ready, unless it is or has ended, and where nobody listens. False: that is not so. */
+static inline bool qp_wake_plainly(struct qp_waker *waker)
 {
-    struct qp_runtime *runtime = task->runtime;
-    if (QP_LIKELY(task->flags & QP_TASK_RUNNING))
-        task->flags |= QP_TASK_WOKEN;
-    else if (QP_UNLIKELY(runtime->env.woken_again != NULL))
-        runtime->env.woken_again(runtime->env.context, task->id);
+    struct qp_task *task = (struct qp_task *)waker;
+    if (QP_UNLIKELY(waker->ops != &qp_task_waker_ops ||
+                    task->flags & (QP_TASK_QUEUED | QP_TASK_RUNNING | QP_TASK_ENDING | QP_TASK_HEARD)))
+        return false;
+    task->flags |= QP_TASK_QUEUED;
+    qp_ready_push(&task->runtime->ready, task);
+    return true;
+}
+
+/* Wakes whoever it is. */
+void qp_wake_specially(struct qp_waker *waker);
+static inline void qp_wake(struct qp_waker *waker)
+{
+    if (!qp_wake_plainly(waker))
+        qp_wake_specially(waker);
 }
 
 /* Makes the task ready, unless it is or has ended. */
-static inline void qp_task_wake(struct qp_task *task)
-{
-    if (task->flags & (QP_TASK_QUEUED | QP_TASK_RUNNING | QP_TASK_ENDING)) {
-        qp_task_woken_again(task);
-        return;
-    }
-    task->flags |= QP_TASK_QUEUED;
-    qp_ready_push(&task->runtime->ready, task);
-    if (QP_TRACING)
-        qp_tell_woken(task);
-}
-
-/* Wakes whoever it is, and a task without the detour through its table. */
-static inline void qp_wake(struct qp_waker *waker)
-{
-    if (QP_LIKELY(waker->ops == &qp_task_waker_ops))
-        qp_task_wake((struct qp_task *)waker);
-    else
-        waker->ops->wake(waker);
-}
+void qp_task_wake(struct qp_task *task);
 
 #endif

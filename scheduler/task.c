@@ -18,6 +18,36 @@ _Thread_local struct qp_thread qp_thread = {.outside = true};
 
 /* ---- wakers ---- */
 
+/* The task is woken, but is ready, or is being polled, or ends. */
+static void woken_again(struct qp_task *task)
+{
+    struct qp_runtime *runtime = task->runtime;
+    if (QP_LIKELY(task->flags & QP_TASK_RUNNING))
+        task->flags |= QP_TASK_WOKEN;
+    else if (QP_UNLIKELY(runtime->env.woken_again != NULL))
+        runtime->env.woken_again(runtime->env.context, task->id);
+}
+
+void qp_task_wake(struct qp_task *task)
+{
+    if (task->flags & (QP_TASK_QUEUED | QP_TASK_RUNNING | QP_TASK_ENDING)) {
+        woken_again(task);
+        return;
+    }
+    task->flags |= QP_TASK_QUEUED;
+    qp_ready_push(&task->runtime->ready, task);
+    if (QP_TRACING)
+        qp_tell_woken(task);
+}
+
+void qp_wake_specially(struct qp_waker *waker)
+{
+    if (QP_LIKELY(waker->ops == &qp_task_waker_ops))
+        qp_task_wake((struct qp_task *)waker);
+    else
+        waker->ops->wake(waker);
+}
+
 static void waker_wake(struct qp_waker *waker)
 {
     qp_task_wake((struct qp_task *)waker);
@@ -274,7 +304,7 @@ static inline struct qp_task *create(struct qp_runtime *runtime, enum qp_task_st
     task->runtime = runtime;
     qp_scope_init(&task->scope);
     task->references = 2; /* its life and its handle */
-    task->flags = 0;
+    task->flags = runtime->first_flags;
     task->status = QP_PENDING;
     task->style = style & 3u;
     return task;

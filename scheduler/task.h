@@ -33,7 +33,8 @@ enum {
     QP_TASK_DETACHED = 1024, /* the handle is gone */
     QP_TASK_JOINING = 2048,  /* a join has the handle */
     QP_TASK_EXTRA = 4096,    /* there is a struct qp_task_extra behind it */
-    QP_TASK_STACK = 8192     /* a coroutine that has begun and has its stack */
+    QP_TASK_STACK = 8192,    /* a coroutine that has begun and has its stack */
+    QP_TASK_HEARD = 16384    /* somebody listens: what is done to it is told */
 };
 
 enum { QP_NAME_SIZE = 32, QP_MESSAGE_SIZE = 256 };

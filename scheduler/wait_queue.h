@@ -55,16 +55,12 @@ static inline struct qp_wait *qp_wait_queue_pop(struct qp_wait_queue *queue)
     return first;
 }
 
-/* Tells that something of the object was granted. Gives the waker back, so that the caller need not save it. */
-struct qp_waker *qp_wait_tell_granted(struct qp_waker *waker, const struct qp_object *object);
-
 /* The waiter was granted something of the object, and is in no queue: tells of it and wakes it. */
+void qp_wait_granted_specially(struct qp_waker *waker, const struct qp_object *object);
 static inline void qp_wait_granted(const struct qp_wait *wait, const struct qp_object *object)
 {
-    struct qp_waker *waker = wait->waker;
-    if (QP_TRACING)
-        waker = qp_wait_tell_granted(waker, object);
-    qp_wake(waker);
+    if (!qp_wake_plainly(wait->waker))
+        qp_wait_granted_specially(wait->waker, object);
 }
 
 #endif

@@ -21,7 +21,7 @@ MOST_DEPTH = 16  # of futures inside one another, as in the library
 MOST_WAITERS = 16
 STYLES = ("coroutine", "future", "blocking")  # enum qp_task_style
 FLAGS = ("QUEUED", "RUNNING", "WOKEN", "ABORTED", "ENDING", "ENDED", "RESULT", "RENAMED", "STARTED", "MAIN", "DETACHED",
-         "JOINING", "EXTRA", "STACK")
+         "JOINING", "EXTRA", "STACK", "HEARD")
 
 # The object that a future waits for, and the futures inside one, by the file of its poll and its operation's name.
 OBJECTS = {
