@@ -26,6 +26,13 @@ struct qp_oneshot_receiver {
     struct qp_owned owned;
 };
 
+enum { /* `state`, a set of bits */
+       USED = 1,
+       SENDER_GONE = 2,
+       RECEIVER_GONE = 4,
+       HEARD = 8 /* somebody may listen */
+};
+
 struct oneshot {
     struct qp_object object;
     struct qp_oneshot_sender sender;
@@ -34,7 +41,8 @@ struct oneshot {
     uint64_t value_id, bytes; /* of the value, where somebody listens: its number, and what its bytes were */
     size_t size;              /* of the whole block */
     void *value;
-    bool used, has_sender, has_receiver, full;
+    uint32_t state;
+    bool full;
     struct qp_wait_queue receiving;
 };
 
@@ -67,10 +75,10 @@ static void describe(const struct qp_object *object, const struct qp_say *to)
 {
     const struct oneshot *self = (const struct oneshot *)object;
     qp_say(to, ": %s; the sender is %s, the receiver %s",
-           self->full   ? "sent, and not taken"
-           : self->used ? "sent"
-                        : "nothing sent",
-           self->has_sender ? "there" : "gone", self->has_receiver ? "there" : "gone");
+           self->full           ? "sent, and not taken"
+           : self->state & USED ? "sent"
+                                : "nothing sent",
+           self->state & SENDER_GONE ? "gone" : "there", self->state & RECEIVER_GONE ? "gone" : "there");
     qp_say_waiters(to, "waiting to receive", &self->receiving);
 }
 
@@ -82,7 +90,7 @@ enum qp_status qp_oneshot_create(const struct qp_type *type, struct qp_oneshot_s
                                  struct qp_oneshot_receiver **receiver)
 {
     size_t offset = (sizeof(struct oneshot) + 15) & ~(size_t)15;
-    struct oneshot *self = qp_allocate(qp_thread.runtime, offset + type->size);
+    struct oneshot *self = qp_allocate_again(qp_thread.runtime, offset + type->size);
     if (!self)
         return QP_NOMEM;
     qp_object_init(&self->object, &oneshot_kind, NULL, 1);
@@ -90,8 +98,8 @@ enum qp_status qp_oneshot_create(const struct qp_type *type, struct qp_oneshot_s
     self->value_id = 0;
     self->size = offset + type->size;
     self->value = (char *)self + offset;
-    self->used = self->full = false;
-    self->has_sender = self->has_receiver = true;
+    self->state = qp_runtime_is_heard(self->object.runtime) ? HEARD : 0;
+    self->full = false;
     qp_wait_queue_init(&self->receiving);
     qp_own(&self->sender.owned, &sender_ops);
     qp_own(&self->receiver.owned, &receiver_ops);
@@ -100,12 +108,13 @@ enum qp_status qp_oneshot_create(const struct qp_type *type, struct qp_oneshot_s
     return QP_OK;
 }
 
+/* One of the two ends is gone. */
 static void release_unless_in_use(struct oneshot *self)
 {
-    if (self->has_sender || self->has_receiver)
+    if ((self->state & (SENDER_GONE | RECEIVER_GONE)) != (SENDER_GONE | RECEIVER_GONE))
         return;
     qp_object_end(&self->object);
-    qp_release(self->object.runtime, self, self->size);
+    qp_release_again(self->object.runtime, self, self->size);
 }
 
 /* Nothing more will come: whoever waits can go on. */
@@ -113,6 +122,13 @@ static inline void wake_receiver(struct oneshot *self)
 {
     if (!qp_wait_queue_empty(&self->receiving))
         qp_wake(self->receiving.end.next->waker);
+}
+
+/* An end is about to be dropped. */
+QP_COLD static struct oneshot *tell_dropped(struct oneshot *self, bool sending)
+{
+    QP_EMIT(END_DROPPED, .object = self->object.id, .fields = {0, sending});
+    return self;
 }
 
 QP_COLD static void tell_sent(const struct oneshot *self, const void *value, uint64_t id, enum qp_status status)
@@ -123,14 +139,14 @@ QP_COLD static void tell_sent(const struct oneshot *self, const void *value, uin
     QP_EMIT(CALLED, .object = self->object.id, .op = "oneshot_send", .fields = {(uint64_t)status, 1});
 }
 
-enum qp_status qp_oneshot_send(struct qp_oneshot_sender *sender, void *value)
+/* Somebody may listen, or the receiver is gone, or it was used before. */
+QP_APART static enum qp_status send_specially(struct oneshot *self, void *value)
 {
-    struct oneshot *self = of_sender(sender);
-    enum qp_status status = self->used ? QP_USED : self->has_receiver ? QP_OK : QP_SEND_FAILED;
+    enum qp_status status = self->state & USED ? QP_USED : self->state & RECEIVER_GONE ? QP_SEND_FAILED : QP_OK;
     uint64_t id = qp_value_number();
     if (QP_TRACING)
         tell_sent(self, value, id, status);
-    self->used = true;
+    self->state |= USED;
     if (QP_UNLIKELY(status != QP_OK)) {
         QP_EMIT(VALUE_RETURNED, .object = self->object.id, .fields = {id});
         return status;
@@ -144,15 +160,28 @@ enum qp_status qp_oneshot_send(struct qp_oneshot_sender *sender, void *value)
     return QP_OK;
 }
 
+enum qp_status qp_oneshot_send(struct qp_oneshot_sender *sender, void *value)
+{
+    struct oneshot *self = of_sender(sender);
+    if (QP_UNLIKELY(self->state != 0))
+        return send_specially(self, value);
+    self->state = USED;
+    qp_value_move(self->type->size, self->value, value);
+    self->full = true;
+    wake_receiver(self);
+    return QP_OK;
+}
+
 void qp_oneshot_sender_drop(struct qp_oneshot_sender *sender)
 {
     struct oneshot *self;
     if (!sender)
         return;
     self = of_sender(sender);
-    QP_EMIT(END_DROPPED, .object = self->object.id, .fields = {0, true});
-    qp_disown(&sender->owned);
-    self->has_sender = false;
+    if (QP_UNLIKELY(self->state & HEARD))
+        self = tell_dropped(self, true);
+    qp_owned_unlink(&self->sender.owned);
+    self->state |= SENDER_GONE;
     wake_receiver(self);
     release_unless_in_use(self);
 }
@@ -166,7 +195,7 @@ void qp_oneshot_sender_give(struct qp_oneshot_sender *sender, const struct qp_ha
 
 static bool ready(const struct oneshot *self)
 {
-    return self->used || !self->has_sender;
+    return self->state & (USED | SENDER_GONE);
 }
 
 QP_COLD static void tell_received(const struct oneshot *self, const void *value)
@@ -178,13 +207,14 @@ QP_COLD static void tell_received(const struct oneshot *self, const void *value)
                 .text = qp_print(self->type, value, text));
 }
 
+/* It is this one's turn. */
 static inline enum qp_status receive(struct oneshot *self, void *value)
 {
     if (!self->full)
         return QP_CLOSED;
     qp_value_move(self->type->size, value, self->value);
     self->full = false;
-    if (QP_TRACING)
+    if (QP_UNLIKELY(self->state & HEARD) && QP_TRACING)
         tell_received(self, value);
     return QP_OK;
 }
@@ -239,13 +269,14 @@ void qp_oneshot_receiver_drop(struct qp_oneshot_receiver *receiver)
     if (!qp_wait_queue_empty(&self->receiving))
         qp_misuse("the receiver of %s dropped by %s while %s waits on it", qp_object_label(&self->object),
                   qp_task_label(qp_task_id()), qp_waker_label(qp_wait_queue_first(&self->receiving)->waker));
-    QP_EMIT(END_DROPPED, .object = self->object.id, .fields = {0, false});
-    qp_disown(&receiver->owned);
+    if (QP_UNLIKELY(self->state & HEARD))
+        self = tell_dropped(self, false);
+    qp_owned_unlink(&self->receiver.owned);
     if (self->full) {
         self->full = false;
         qp_value_drop(self->type, self->value, self->object.id, self->value_id, QP_DROP_CHANNEL);
     }
-    self->has_receiver = false; /* not before: the value may have been the last to hold the sender */
+    self->state |= RECEIVER_GONE; /* not before: the value may have been the last to hold the sender */
     release_unless_in_use(self);
 }
 

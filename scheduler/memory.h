@@ -16,6 +16,16 @@ void *qp_allocate(struct qp_runtime *runtime, size_t size);
 void qp_release(struct qp_runtime *runtime, void *memory, size_t size);
 
 /*
+ * The same for what is made and ends again and again. A runtime keeps the blocks until it ends, unless a sanitizer
+ * watches them.
+ */
+void *qp_allocate_again(struct qp_runtime *runtime, size_t size);
+void qp_release_again(struct qp_runtime *runtime, void *memory, size_t size);
+
+/* Gives a runtime's blocks back. */
+void qp_spare_release(struct qp_runtime *runtime);
+
+/*
  * Clears a few hundred bytes. The compiler is not told how many they are: of a size that it knows it makes an
  * instruction that takes longer to begin than the library's memset takes for all of it.
  */

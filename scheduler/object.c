@@ -4,6 +4,7 @@
 #include "scheduler/hold.h"
 #include "scheduler/misuse.h"
 #include "scheduler/runtime.h"
+#include "scheduler/sanitizer.h"
 #include "scheduler/value.h"
 #include "scheduler/wait_queue.h"
 #include <inttypes.h>
@@ -33,6 +34,49 @@ void qp_release(struct qp_runtime *runtime, void *memory, size_t size)
         free(memory);
 }
 
+enum { SPARE_SIZE = 256 }; /* of each block that is kept */
+
+struct qp_spare {
+    struct qp_spare *next;
+};
+
+#if defined(QP_WITH_ASAN)
+static const bool keeps_spares = false;
+#else
+static const bool keeps_spares = true;
+#endif
+
+void *qp_allocate_again(struct qp_runtime *runtime, size_t size)
+{
+    struct qp_spare *spare = runtime ? runtime->spare : NULL;
+    if (!runtime || size > SPARE_SIZE || !keeps_spares)
+        return qp_allocate(runtime, size);
+    if (QP_UNLIKELY(!spare))
+        return qp_allocate(runtime, SPARE_SIZE);
+    runtime->spare = spare->next;
+    return spare;
+}
+
+void qp_release_again(struct qp_runtime *runtime, void *memory, size_t size)
+{
+    struct qp_spare *spare = memory;
+    if (!runtime || size > SPARE_SIZE || !keeps_spares) {
+        qp_release(runtime, memory, size);
+        return;
+    }
+    spare->next = runtime->spare;
+    runtime->spare = spare;
+}
+
+void qp_spare_release(struct qp_runtime *runtime)
+{
+    while (runtime->spare) {
+        struct qp_spare *spare = runtime->spare;
+        runtime->spare = spare->next;
+        qp_release(runtime, spare, SPARE_SIZE);
+    }
+}
+
 /* ---- objects ---- */
 
 static void link_object(struct qp_object_list *list, struct qp_object *object)
@@ -49,15 +93,21 @@ static void unlink_object(struct qp_object_list *list, const struct qp_object *o
     *(object->next ? &object->next->prev : &list->last) = object->prev;
 }
 
+QP_COLD static void tell_created(const struct qp_object *object, uint64_t capacity)
+{
+    QP_EMIT(OBJECT_CREATED, .object = object->id, .fields = {capacity}, .text = object->kind->name);
+    if (object->name)
+        QP_EMIT(OBJECT_NAMED, .object = object->id, .text = object->name);
+}
+
 void qp_object_init(struct qp_object *object, const struct qp_object_kind *kind, const char *name, uint64_t capacity)
 {
     object->kind = kind;
     object->name = name;
     object->runtime = qp_thread.runtime;
     object->id = object->runtime ? ++object->runtime->next_object : 0;
-    QP_EMIT(OBJECT_CREATED, .object = object->id, .fields = {capacity}, .text = kind->name);
-    if (name)
-        QP_EMIT(OBJECT_NAMED, .object = object->id, .text = name);
+    if (QP_TRACING)
+        tell_created(object, capacity);
     if (object->runtime)
         link_object(&object->runtime->objects, object); /* nothing is told before all of it is there */
 }

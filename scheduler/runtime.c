@@ -260,6 +260,7 @@ void qp_runtime_destroy(struct qp_runtime *runtime)
     qp_remote_end(runtime);
     qp_task_pool_release(runtime);
     qp_hold_slabs_release(runtime);
+    qp_spare_release(runtime);
     if (runtime->ready.ring)
         qp_release(runtime, runtime->ready.ring, runtime->ready.size * sizeof(struct qp_task *));
     qp_timers_release(runtime);

@@ -58,6 +58,7 @@ struct qp_runtime {
     char *panic_message;        /* of the task that panicked and has not ended; owned */
     char *main_message;         /* main's, until it ends behind all others; owned */
     struct qp_durable *durable; /* calls whose tasks are followed; mostly NULL, and only while watched */
+    struct qp_spare *spare;     /* blocks of memory: see memory.h */
     struct qp_hold *free_holds;
     struct qp_hold_slab *hold_slabs;
     struct qp_tracing tracing;

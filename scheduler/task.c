@@ -320,33 +320,31 @@ static inline void set_extra(struct qp_task *task, const struct qp_task_options 
     extra->result_type = options->result;
 }
 
-/* A new task is ready; where it is blocking work it is not. */
-static inline void begins(struct qp_task *task)
-{
-    task->flags |= QP_TASK_QUEUED;
-    qp_ready_push(&task->runtime->ready, task);
-    if (QP_TRACING)
-        qp_tell_begins(task);
-}
-
-QP_COLD static void tell_spawned(const struct qp_task *task)
+QP_COLD static struct qp_task *tell_spawned(struct qp_task *task)
 {
     const struct qp_task_extra *extra = qp_task_extra(task);
     qp_tell_spawned(task, qp_task_name_of(task));
     if (extra && extra->drop)
         QP_EMIT(ARGUMENT_KEPT, .fields = {task->id});
+    if (task->flags & QP_TASK_QUEUED)
+        qp_tell_begins(task);
+    return task;
 }
 
-/* Numbers it, makes it live, and makes the running function the owner of its handle. */
-static inline struct qp_handle launch(struct qp_task *task)
+/* Numbers it, makes it live, and makes the running function the owner of its handle. It is ready, or blocking work. */
+static inline struct qp_handle launch(struct qp_task *task, bool ready)
 {
     struct qp_runtime *runtime = task->runtime;
     task->id = ++runtime->next_task;
     list_append(&runtime->tasks, task);
     runtime->live++;
     qp_own(&task->handle, &handle_ops);
-    if (QP_TRACING)
-        tell_spawned(task);
+    if (ready) {
+        task->flags |= QP_TASK_QUEUED;
+        qp_ready_push(&runtime->ready, task);
+    }
+    if (QP_UNLIKELY(task->flags & QP_TASK_HEARD) && QP_TRACING)
+        task = tell_spawned(task);
     return (struct qp_handle){task, task->id};
 }
 
@@ -355,7 +353,6 @@ struct qp_handle qp_spawn_with(qp_async_fn function, void *arg, const struct qp_
     struct qp_runtime *runtime = runtime_for("qp_spawn");
     struct qp_task *task;
     struct qp_coroutine *coroutine;
-    struct qp_handle handle;
     options = options ? options : &no_options;
     task = create(runtime, QP_STYLE_COROUTINE, sizeof *task + sizeof(struct qp_task_extra) + sizeof *coroutine,
                   options->result);
@@ -366,16 +363,13 @@ struct qp_handle qp_spawn_with(qp_async_fn function, void *arg, const struct qp_
     qp_coroutine_init(coroutine, function, arg);
     coroutine->future.stage = QP_COROUTINE_TASK;
     coroutine->stack_size = options->stack_size;
-    handle = launch(task);
-    begins(task);
-    return handle;
+    return launch(task, true);
 }
 
 struct qp_handle qp_spawn_future(const struct qp_future *future, size_t size, const struct qp_task_options *options)
 {
     struct qp_runtime *runtime = runtime_for("qp_spawn_future");
     struct qp_task *task;
-    struct qp_handle handle;
     size_t extra;
     options = options ? options : &no_options;
     if (future->state != QP_FUTURE_NEW)
@@ -387,9 +381,7 @@ struct qp_handle qp_spawn_future(const struct qp_future *future, size_t size, co
     if (extra)
         set_extra(task, options, future->ops->name, NULL);
     memcpy(qp_task_polled(task), future, size);
-    handle = launch(task);
-    begins(task);
-    return handle;
+    return launch(task, true);
 }
 
 /* ---- blocking work ---- */
@@ -405,7 +397,7 @@ struct qp_handle qp_spawn_blocking_with(void (*function)(void *arg), void *arg, 
         return (struct qp_handle){NULL, 0};
     set_extra(&blocking->task, options, "task", arg);
     blocking->function = function;
-    handle = launch(&blocking->task);
+    handle = launch(&blocking->task, false);
     qp_blocking_submit(blocking);
     return handle;
 }
@@ -608,9 +600,9 @@ QP_APART static void unwind(struct qp_task *task, enum qp_status status)
 static inline bool ends_plainly(const struct qp_task *task, enum qp_status status)
 {
     const struct qp_task_extra *extra = qp_task_extra(task);
-    return status == QP_OK && !(QP_TRACING && !qp_thread.tracing->brief) && !(task->flags & QP_TASK_ENDING) &&
-           !(extra && extra->drop) && task->style != QP_STYLE_BLOCKING &&
-           qp_task_polled(task)->state == QP_FUTURE_DONE &&
+    return status == QP_OK && !(task->flags & QP_TASK_ENDING) && !(extra && extra->drop) &&
+           !(task->flags & QP_TASK_HEARD && QP_TRACING && !qp_thread.tracing->brief) &&
+           task->style != QP_STYLE_BLOCKING && qp_task_polled(task)->state == QP_FUTURE_DONE &&
            qp_scope_owns_nothing(qp_task_scope((struct qp_task *)(uintptr_t)task));
 }
 
@@ -753,16 +745,26 @@ QP_COLD static void tell_joined(const struct qp_join_future *self)
         QP_EMIT(TASK_JOINED, .fields = {task->id, task->status, value});
 }
 
-QP_APART static enum qp_status joined(const struct qp_join_future *self)
+/* There is more to a join than that the task has ended well. Returns the task. */
+QP_APART static struct qp_task *give_more(const struct qp_join_future *self)
 {
     struct qp_task *task = self->task;
-    enum qp_status status = (enum qp_status)task->status;
-    if (QP_UNLIKELY(status != QP_OK))
+    if (task->status != QP_OK)
         join_message(task);
     if (QP_TRACING)
         tell_joined(self);
     if (task->flags & QP_TASK_RESULT)
         give_result(self);
+    return task;
+}
+
+static inline enum qp_status joined(const struct qp_join_future *self)
+{
+    struct qp_task *task = self->task;
+    enum qp_status status;
+    if (QP_UNLIKELY(task->status != QP_OK || task->flags & (QP_TASK_RESULT | QP_TASK_HEARD)))
+        task = give_more(self);
+    status = (enum qp_status)task->status;
     task->flags |= QP_TASK_DETACHED;
     qp_task_unreference(task);
     return status;
@@ -774,13 +776,22 @@ QP_COLD static void tell_asked(const struct qp_join_future *self)
         qp_tell_asked(&self->future, 0, self->result != NULL, self->task->id);
 }
 
-static enum qp_status join_poll(struct qp_future *future, struct qp_waker *waker)
+/* It has ended, or somebody listens. */
+QP_APART static enum qp_status join_in_turn(const struct qp_join_future *self, struct qp_waker *waker)
 {
-    const struct qp_join_future *self = (const struct qp_join_future *)future;
-    if (QP_TRACING)
+    if (QP_UNLIKELY(self->task->flags & QP_TASK_HEARD) && QP_TRACING)
         tell_asked(self);
     if (self->task->flags & QP_TASK_ENDED)
         return joined(self);
+    self->task->joiner = waker;
+    return QP_PENDING;
+}
+
+static enum qp_status join_poll(struct qp_future *future, struct qp_waker *waker)
+{
+    const struct qp_join_future *self = (const struct qp_join_future *)future;
+    if (self->task->flags & (QP_TASK_ENDED | QP_TASK_HEARD))
+        return join_in_turn(self, waker);
     self->task->joiner = waker;
     return QP_PENDING;
 }
