@@ -122,7 +122,7 @@ static void forget(struct found *self)
 static void check_small(struct found *self, struct qp_shrink *shrink, const struct size *first)
 {
     const char *name = self->explorer.run.scenario->name;
-    struct size last, again;
+    struct size last, again = {0};
     bool minimal;
     if (!fails(self, shrink->choices, shrink->count, &last) || !fails(self, shrink->choices, shrink->count, &again))
         fail_msg("what was made of the failure of %s does not fail in the same way", name);
