@@ -21,6 +21,7 @@ enum { HANDLER_STACK = 64 * 1024 };
 
 static atomic_flag installed = ATOMIC_FLAG_INIT;
 static _Thread_local bool watched;
+static _Thread_local void *handler_stack; /* owned; NULL: there is none, or it is somebody else's */
 
 static void say(const char *text)
 {
@@ -74,7 +75,7 @@ static void install(int signal)
 
 void qp_overflow_watch(void)
 {
-    stack_t stack = {.ss_size = HANDLER_STACK};
+    stack_t stack = {.ss_size = HANDLER_STACK}, before;
     if (watched)
         return;
     watched = true;
@@ -82,7 +83,21 @@ void qp_overflow_watch(void)
         install(SIGSEGV);
         install(SIGBUS);
     }
+    if (sigaltstack(NULL, &before) != 0 || !(before.ss_flags & SS_DISABLE))
+        return; /* somebody else's will do */
     stack.ss_sp = mmap(NULL, HANDLER_STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (stack.ss_sp != MAP_FAILED)
-        sigaltstack(&stack, NULL);
+    if (stack.ss_sp == MAP_FAILED)
+        return;
+    sigaltstack(&stack, NULL);
+    handler_stack = stack.ss_sp;
+}
+
+void qp_overflow_forget(void)
+{
+    if (handler_stack) {
+        sigaltstack(&(stack_t){.ss_flags = SS_DISABLE}, NULL);
+        munmap(handler_stack, HANDLER_STACK);
+    }
+    handler_stack = NULL;
+    watched = false;
 }

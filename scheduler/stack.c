@@ -160,6 +160,7 @@ static void thread_ends(void *value)
 {
     (void)value;
     qp_stacks_trim();
+    qp_overflow_forget();
 }
 
 static void make_key(void)

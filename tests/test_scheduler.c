@@ -6,6 +6,7 @@
 #include "tests/child.h"
 #include "tests/support.h"
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -361,24 +362,34 @@ static void stacks_are_used_again_and_can_be_trimmed(void **state)
     qp_stacks_trim();
 }
 
+struct places {
+    void *stack, *handlers; /* of a coroutine; of signals */
+};
+
 static void *take_a_stack_and_end(void *where)
 {
+    struct places *places = where;
     struct qp_stack *stack = qp_stack_take(0);
-    *(char **)where = stack ? stack->bottom : NULL;
+    stack_t handlers = {.ss_sp = NULL};
+    places->stack = stack ? stack->bottom : NULL;
     if (stack)
         qp_stack_give_back(stack);
+    if (sigaltstack(NULL, &handlers) == 0)
+        places->handlers = handlers.ss_sp;
     return NULL;
 }
 
 static void a_threads_stacks_end_with_it(void **state)
 {
     pthread_t thread;
-    char *bottom;
+    struct places places = {NULL, NULL};
     (void)state;
-    assert_int_equal(pthread_create(&thread, NULL, take_a_stack_and_end, &bottom), 0);
+    assert_int_equal(pthread_create(&thread, NULL, take_a_stack_and_end, &places), 0);
     assert_int_equal(pthread_join(thread, NULL), 0);
-    assert_non_null(bottom);
-    assert_int_equal(msync(bottom, 1, MS_ASYNC), -1); /* nothing is mapped there */
+    assert_non_null(places.stack);
+    assert_non_null(places.handlers);
+    assert_int_equal(msync(places.stack, 1, MS_ASYNC), -1); /* nothing is mapped there */
+    assert_int_equal(msync(places.handlers, 1, MS_ASYNC), -1);
 }
 
 static uint64_t use_stack(unsigned depth, const volatile char *above)
