@@ -97,6 +97,13 @@ def function_of(pointer):
     return (os.path.basename(block.function.symtab.filename), block.function.name)
 
 
+def has_bit(value, file, name):
+    """Whether a bit is set, that has this name in this file."""
+    bits = [int(symbol.value()) for symbol in gdb.lookup_static_symbols(name)
+            if os.path.basename(symbol.symtab.filename) == file]
+    return bool(bits and int(value) & bits[0])
+
+
 def count_of(count, noun):
     return "%d %s%s" % (count, noun, "" if count == 1 else "s")
 
@@ -340,16 +347,19 @@ def channel_state(runtime, o):
 
 
 def oneshot_state(runtime, o):
-    sent = "sent, and not taken" if o["full"] else "sent" if o["used"] else "nothing sent"
-    there = {True: "there", False: "gone"}
+    used = has_bit(o["state"], "oneshot.c", "USED")
+    sent = "sent, and not taken" if o["full"] else "sent" if used else "nothing sent"
+    there = {False: "there", True: "gone"}
     return (": %s; the sender is %s, the receiver %s" %
-            (sent, there[bool(o["has_sender"])], there[bool(o["has_receiver"])]) +
+            (sent, there[has_bit(o["state"], "oneshot.c", "SENDER_GONE")],
+             there[has_bit(o["state"], "oneshot.c", "RECEIVER_GONE")]) +
             waiters("waiting to receive", o["receiving"]))
 
 
-def holder(runtime, lock, promised, how):
+def holder(runtime, lock, how):
     hold = lock["hold"]
-    if not int(hold["id"]) & 1:
+    if not has_bit(lock["state"], "lock.c", "HELD"):
+        promised = has_bit(lock["state"], "lock.c", "PROMISED")
         return ": handed to a waiter that has not run" if promised else ": free"
     who = task_label(runtime, int(hold["task"])) if int(hold["task"]) else "somebody outside any task"
     since = " since %s:%d" % (text(hold["site"]["file"]), int(hold["site"]["line"])) if int(hold["site"]) else ""
@@ -357,19 +367,20 @@ def holder(runtime, lock, promised, how):
 
 
 def mutex_state(runtime, o):
-    return holder(runtime, o["lock"], bool(o["taken"]), "held") + waiters("waiting to lock", o["lock"]["waiters"])
+    return holder(runtime, o["lock"], "held") + waiters("waiting to lock", o["lock"]["waiters"])
 
 
 def rwlock_state(runtime, o):
-    if int(o["readers"]):
-        said = ": " + count_of(int(o["readers"]), "reader")
+    if int(o["lock"]["readers"]):
+        said = ": " + count_of(int(o["lock"]["readers"]), "reader")
     else:
-        said = holder(runtime, o["lock"], bool(o["writer"]), "held for writing")
+        said = holder(runtime, o["lock"], "held for writing")
     return said + waiters("waiting", o["lock"]["waiters"])
 
 
 def semaphore_state(runtime, o):
-    return (": %d of %d permits free%s" % (o["available"], o["total"], ", closed" if o["closed"] else "") +
+    closed = ", closed" if has_bit(o["careful"], "semaphore.c", "CLOSED") else ""
+    return (": %d of %d permits free%s" % (o["available"], o["total"], closed) +
             waiters("waiting to acquire", o["waiters"]))
 
 
