@@ -20,7 +20,7 @@ enum { USUAL_SEEDS = 5, PADDING = 9973, PATH = 64 };
 
 struct verification {
     struct arguments *arguments;
-    char folder[PATH], paths[2][PATH + 16];
+    char folder[PATH], paths[2][PATH + 32];
     char padding[PADDING];
     size_t scenarios, runs, different;
 };
