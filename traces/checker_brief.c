@@ -10,86 +10,84 @@
  * not of sites and names, which only reports show. Two executions that are not alike have the same one once in 2^64.
  */
 #include "traces/checker_model.h"
+#include "traces/xxh.h"
 
 /* ---- digests ---- */
 
-__extension__ typedef unsigned __int128 wide;
+enum { NUMBERS = 512, OF_RECORD = 20 }; /* that are hashed at once; of one record, at most */
 
-static inline uint64_t mix(uint64_t a, uint64_t b)
+/* What of a record any rule looks at, one number behind the other; what it begins with says what else it has. Returns
+ * the place behind. */
+
+static inline uint64_t *put_fields(uint64_t *at, const uint64_t fields[QP_EVENT_FIELDS])
 {
-    wide product = (wide)a * b;
-    return (uint64_t)product ^ (uint64_t)(product >> 64);
+    memcpy(at, fields, QP_EVENT_FIELDS * sizeof *at);
+    return at + QP_EVENT_FIELDS;
 }
 
-/* Odd, and of random bits: by these a record's numbers are multiplied, each by one of its own, and added. */
-enum { STEP, PARTS, TASK, SEQ, CHOSEN, FAIR, FUTURE, ANSWER, OBJECT, OP, WOKE, HOW, FIELD, TOLD = FIELD + 3 };
-static const uint64_t factors[TOLD + 3] = {
-    0x9fb21c651e98df25u, 0xa0761d6478bd642fu, 0xe7037ed1a0b428dbu, 0x8ebc6af09c88c6e3u, 0x589965cc75374cc3u,
-    0x1d8e4e27c47d124fu, 0xeb44accab455d165u, 0x9c6e6877736c46e3u, 0xd6e8feb86659fd93u, 0xc2b2ae3d27d4eb4fu,
-    0x27d4eb2f165667c5u, 0xff51afd7ed558ccdu, 0xc4ceb9fe1a85ec53u, 0xbf58476d1ce4e5b9u, 0x94d049bb133111ebu,
-    0xd1342543de82ef95u, 0xaf251af3b0f025b5u, 0xb564ef22ec7aece5u,
-};
-
-static inline uint64_t times(int which, uint64_t number)
-{
-    return factors[which] * number;
-}
-
-static inline uint64_t digest_of_numbers(int first, const uint64_t numbers[QP_EVENT_FIELDS])
-{
-    return times(first, numbers[0]) + times(first + 1, numbers[1]) + times(first + 2, numbers[2]);
-}
-
-static inline uint64_t digest_of_run(const struct qp_event_brief *run)
+static inline uint64_t *put_run(uint64_t *at, const struct qp_event_brief *run)
 {
     enum { DONE = QP_RUN_SENT | QP_RUN_RECEIVED | QP_RUN_ACQUIRED | QP_RUN_JOINED };
     const struct qp_event *e = &run->event;
     unsigned parts = run->parts;
-    uint64_t digest = times(SEQ, e->seq) + times(PARTS, parts) + times(TASK, e->task);
+    *at++ = parts;
+    *at++ = e->seq;
+    *at++ = e->task;
     if (parts & QP_RUN_CHOSEN)
-        digest += times(CHOSEN, (uint64_t)run->chosen << 32 | run->count);
-    if (parts & QP_RUN_POLLED)
-        digest += times(FUTURE, e->future) +
-                  times(ANSWER, (uint64_t)run->skipped << 32 | (parts & QP_RUN_READY ? run->status : 0));
+        *at++ = (uint64_t)run->chosen << 32 | run->count;
+    if (parts & QP_RUN_POLLED) {
+        *at++ = e->future;
+        *at++ = (uint64_t)run->skipped << 32 | (parts & QP_RUN_READY ? run->status : 0);
+    }
     if (parts & QP_RUN_CREATED)
-        digest += times(OP, (uint64_t)(uintptr_t)e->op);
+        *at++ = (uint64_t)(uintptr_t)e->op;
     if (parts & (QP_RUN_CREATED | QP_RUN_RECEIVED | QP_RUN_ACQUIRED))
-        digest += times(OBJECT, e->object);
+        *at++ = e->object;
     if (parts & QP_RUN_ASKED)
-        digest += digest_of_numbers(FIELD, e->fields);
-    if (parts & (QP_RUN_UNWINDING | QP_RUN_SPAWNED))
-        digest += times(FIELD, e->fields[0]) + times(FIELD + 1, e->fields[1]);
+        at = put_fields(at, e->fields);
+    if (parts & (QP_RUN_UNWINDING | QP_RUN_SPAWNED)) {
+        *at++ = e->fields[0];
+        *at++ = e->fields[1];
+    }
     if (parts & DONE)
-        digest += digest_of_numbers(TOLD, run->told);
+        at = put_fields(at, run->told);
     if (parts & (QP_RUN_WOKE | QP_RUN_LET_GO))
-        digest += times(WOKE, run->woke);
-    return digest;
+        *at++ = run->woke;
+    return at;
 }
 
-static uint64_t digest_of_event(const struct qp_event *e, unsigned parts)
+static uint64_t *put_event(uint64_t *at, const struct qp_event *e, unsigned parts)
 {
     unsigned i;
-    uint64_t digest = times(SEQ, e->seq) + times(PARTS, QP_RUN_NONE + (uint64_t)e->kind) + times(TASK, e->task);
+    *at++ = QP_RUN_NONE + (uint64_t)e->kind;
+    *at++ = e->seq;
+    *at++ = e->task;
     if (parts & QP_EVENT_HAS_OBJECT)
-        digest += times(OBJECT, e->object);
+        *at++ = e->object;
     if (parts & QP_EVENT_HAS_FUTURE)
-        digest += times(FUTURE, e->future);
+        *at++ = e->future;
     if (parts & QP_EVENT_HAS_OP)
-        digest += times(OP, (uint64_t)(uintptr_t)e->op);
+        *at++ = (uint64_t)(uintptr_t)e->op;
     if (e->kind == QP_EVENT_OBJECT_CREATED)
-        digest += times(OP, (uint64_t)(uintptr_t)e->text);
+        *at++ = (uint64_t)(uintptr_t)e->text;
     for (i = 0; i < QP_EVENT_FIELDS; i++)
         if (parts & (unsigned)QP_EVENT_HAS_FIELD << i)
-            digest += times(FIELD + (int)i, e->fields[i]);
-    return digest;
+            *at++ = e->fields[i];
+    return at;
+}
+
+/* The first of the numbers is the digest of what came before. */
+static uint64_t digest_of(const uint64_t *numbers, const uint64_t *end)
+{
+    return XXH3_64bits(numbers, (size_t)(end - numbers) * sizeof *numbers);
 }
 
 /* Of what is judged by a name there is only whether the first task is main. */
 uint64_t digest_of_held(const struct qp_checker *c, bool complete)
 {
     const char *name = c->brief[0].parts & QP_RUN_SPAWNED ? c->brief[0].event.text : "";
-    uint64_t how = (uint64_t)c->outcome << 2 | (uint64_t)complete << 1 | (uint64_t)(strcmp(name, "main") == 0);
-    return mix(c->digest + times(FAIR, c->fair) + times(HOW, how), factors[STEP]) | 1;
+    const uint64_t how[] = {c->digest, c->fair, (uint64_t)c->outcome, complete, strcmp(name, "main") == 0};
+    return digest_of(how, how + sizeof how / sizeof *how) | 1;
 }
 
 bool is_known(const struct qp_checker *c, uint64_t digest)
@@ -158,16 +156,20 @@ static inline bool names(const struct qp_event_brief *brief)
 static bool hold(struct qp_checker *c, struct qp_event_brief *events, size_t count)
 {
     struct qp_event_brief *brief, *end = events + count;
-    uint64_t digest = c->digest;
+    uint64_t numbers[NUMBERS], *at = numbers;
     bool room = true;
+    *at++ = c->digest;
     for (brief = events; brief < end; brief++) {
-        digest += brief->parts == QP_RUN_NONE ? digest_of_event(&brief->event, c->parts_of[brief->event.kind])
-                                              : digest_of_run(brief);
-        digest = mix(digest, factors[STEP]);
+        if (UNLIKELY(at > numbers + NUMBERS - OF_RECORD)) {
+            numbers[0] = digest_of(numbers, at);
+            at = numbers + 1;
+        }
+        at = LIKELY(brief->parts != QP_RUN_NONE) ? put_run(at, brief)
+                                                 : put_event(at, &brief->event, c->parts_of[brief->event.kind]);
         if (UNLIKELY(names(brief)))
             room = room && keep_name(c, &brief->event);
     }
-    c->digest = digest;
+    c->digest = digest_of(numbers, at);
     c->held += count;
     c->batch.events += count;
     c->batch.room -= count;

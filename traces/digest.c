@@ -7,18 +7,10 @@
 #include "traces/digest.h"
 #include "traces/events.h"
 #include "traces/text.h"
+#include "traces/xxh.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-
-/* Inlined, because the layout of the streaming state is no part of the shared library's interface. The static analyser
-   is not shown xxHash's own code. */
-#ifdef __clang_analyzer__
-#define XXH_STATIC_LINKING_ONLY
-#else
-#define XXH_INLINE_ALL
-#endif
-#include <xxhash.h>
 
 struct bytes {
     uint64_t seed;
