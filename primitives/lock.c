@@ -23,13 +23,14 @@
 
 enum stage { NEW, WAITING, GRANTED };
 
-enum {               /* `state`, a set of bits */
-       HELD = 1,     /* by one, whose hold says more */
-       PROMISED = 2, /* to one, who was handed it and has not run */
-       TAKEN = HELD | PROMISED,
-       HEARD = 4,  /* somebody may listen */
-       WAITED = 8, /* somebody waits, or did when it was released the last time */
-       GIVEN_UP = 16
+/* `state`, a set of bits. */
+enum {
+    HELD = 1,     /* by one, whose hold says more */
+    PROMISED = 2, /* to one, who was handed it and has not run */
+    TAKEN = HELD | PROMISED,
+    HEARD = 4,  /* somebody may listen */
+    WAITED = 8, /* somebody waits, or did when it was released the last time */
+    GIVEN_UP = 16
 };
 
 /*
@@ -53,11 +54,11 @@ struct lock {
 };
 
 struct qp_mutex {
-    struct lock lock;
+    struct lock lock; /* and nothing else */
 };
 
 struct qp_rwlock {
-    struct lock lock;
+    struct lock lock; /* likewise */
 };
 
 /* ---- the lock as an object ---- */
@@ -68,11 +69,11 @@ QP_COLD static void tell_set(const struct lock *lock, uint64_t bytes)
     qp_value_emit_set(lock->type, lock->value, lock->object.id, lock->value_id, bytes);
 }
 
-/* `style`: how it is held by one alone. */
-static void *create(size_t head, const struct qp_object_kind *kind, const char *name, const struct qp_type *type,
-                    const void *value, enum qp_hold_style style)
+/* Owned by the running function, in that way; `style`: how it is held by one alone. NULL: no memory. */
+static struct lock *create(const struct qp_object_kind *kind, const struct qp_owned_ops *ops, enum qp_hold_style style,
+                           const char *name, const struct qp_type *type, const void *value)
 {
-    size_t offset = (head + 15) & ~(size_t)15, size = offset + type->size;
+    size_t offset = (sizeof(struct lock) + 15) & ~(size_t)15, size = offset + type->size;
     struct qp_runtime *runtime = qp_thread.runtime;
     struct qp_hold *hold = qp_hold_take(runtime);
     struct lock *lock = hold ? qp_allocate(runtime, size) : NULL;
@@ -81,7 +82,7 @@ static void *create(size_t head, const struct qp_object_kind *kind, const char *
             qp_hold_give_back(runtime, hold);
         return NULL;
     }
-    qp_clear(lock, head);
+    qp_clear(lock, sizeof *lock);
     qp_object_init(&lock->object, kind, name, 1);
     lock->type = type;
     lock->size = size;
@@ -94,6 +95,7 @@ static void *create(size_t head, const struct qp_object_kind *kind, const char *
     qp_value_move(type->size, lock->value, value);
     if (QP_TRACING)
         tell_set(lock, qp_value_bytes(type, value));
+    qp_own(&lock->owned, ops);
     return lock;
 }
 
@@ -343,11 +345,7 @@ static const struct qp_owned_ops mutex_guard_ops = {"the guard", NULL, mutex_rel
 
 struct qp_mutex *qp_mutex_create(const char *name, const struct qp_type *type, const void *value)
 {
-    struct qp_mutex *mutex = create(sizeof *mutex, &mutex_kind, name, type, value, QP_HOLD_LOCK);
-    if (!mutex)
-        return NULL;
-    qp_own(&mutex->lock.owned, &mutex_ops);
-    return mutex;
+    return (struct qp_mutex *)create(&mutex_kind, &mutex_ops, QP_HOLD_LOCK, name, type, value);
 }
 
 void qp_mutex_drop(struct qp_mutex *mutex)
@@ -558,11 +556,7 @@ static const struct qp_owned_ops write_guard_ops = {"the writer's guard", NULL, 
 
 struct qp_rwlock *qp_rwlock_create(const char *name, const struct qp_type *type, const void *value)
 {
-    struct qp_rwlock *lock = create(sizeof *lock, &rwlock_kind, name, type, value, QP_HOLD_WRITE);
-    if (!lock)
-        return NULL;
-    qp_own(&lock->lock.owned, &rwlock_ops);
-    return lock;
+    return (struct qp_rwlock *)create(&rwlock_kind, &rwlock_ops, QP_HOLD_WRITE, name, type, value);
 }
 
 QP_APART static struct qp_hold *make_hold(struct lock *lock)
