@@ -427,7 +427,7 @@ static bool make_ring(struct qp_channel *self, size_t room)
     const struct qp_runtime *runtime = self->object.runtime;
     size_t align, size = self->type->size ? self->type->size : 1, bytes;
     char *memory;
-    self->numbered = !runtime || runtime->tracing.first;
+    self->numbered = qp_runtime_is_heard(runtime);
     align = self->numbered ? number_room(self) : self->type->align;
     self->stride = number_room(self) + ((size + align - 1) & ~(align - 1));
     if (__builtin_mul_overflow(room, self->stride, &bytes) || bytes > SIZE_MAX / 2)

@@ -46,11 +46,7 @@ static void run(struct qp_work *work)
     struct qp_runtime *runtime = blocking->task.runtime;
     struct qp_thread before = qp_thread;
     bool same_thread = before.runtime == runtime;
-    memset(&qp_thread, 0, sizeof qp_thread);
-    qp_thread.runtime = same_thread ? runtime : NULL;
-    qp_thread.tracing = same_thread ? before.tracing : NULL;
-    qp_thread.listening = qp_thread.tracing != NULL;
-    qp_thread.outside = !same_thread;
+    qp_thread_begin(same_thread ? runtime : NULL);
     qp_thread.task = &blocking->task;
     call(blocking, same_thread ? &runtime->unwind : NULL);
     qp_thread = before;

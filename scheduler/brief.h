@@ -10,12 +10,6 @@
 
 #include "scheduler/runtime.h"
 
-/* Whether it is from the poll of a future, and what it has beyond that comes before `part`. */
-static inline bool qp_run_is_before(const struct qp_event_brief *run, unsigned part)
-{
-    return run->parts - QP_RUN_POLLED < part - QP_RUN_POLLED;
-}
-
 /* One more event. */
 static inline void qp_run_add(struct qp_tracing *tracing, unsigned part)
 {

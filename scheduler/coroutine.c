@@ -442,7 +442,7 @@ static inline enum qp_status polled_ready(enum qp_status status)
     return over(self, status);
 }
 
-/* What it waits for is pending. A yield is ready when it is polled again. */
+/* What it waits for is pending. */
 QP_APART static enum qp_status wait_long(void)
 {
     enum qp_status status;
@@ -450,8 +450,7 @@ QP_APART static enum qp_status wait_long(void)
         struct qp_coroutine *self = qp_thread.coroutine;
         self->awaiting->state = QP_FUTURE_PENDING;
         suspend_told(self, false);
-        self = qp_thread.coroutine;
-        status = self->awaiting->ops == &qp_yield_ops ? QP_OK : poll_awaited(self);
+        status = poll_awaited(qp_thread.coroutine);
     } while (status == QP_PENDING);
     return polled_ready(status);
 }

@@ -74,12 +74,18 @@ static inline __attribute__((always_inline)) void qp_put_as(struct qp_tracing *t
         qp_tracing_tell(tracing);
 }
 
+/* Whether it is from the poll of a future, and what it has beyond that comes before `part`. */
+static inline bool qp_run_is_before(const struct qp_event_brief *run, unsigned part)
+{
+    return run->parts - QP_RUN_POLLED < part - QP_RUN_POLLED;
+}
+
 /* A note in brief is only numbered. It may stand in a run before what a poll wakes, or answers. */
 static inline void qp_skip(struct qp_tracing *tracing)
 {
     struct qp_event_brief *last = tracing->last;
     tracing->seq++;
-    if (last->parts - QP_RUN_POLLED < QP_RUN_WOKE - QP_RUN_POLLED)
+    if (qp_run_is_before(last, QP_RUN_WOKE))
         last->skipped++;
     else
         tracing->last = &tracing->one;

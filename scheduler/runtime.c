@@ -91,23 +91,25 @@ void qp_tell_woken(const struct qp_task *task)
     qp_run_add(tracing, run->parts & QP_RUN_COMPLETED ? QP_RUN_LET_GO : QP_RUN_WOKE);
 }
 
-void qp_tell_unwinding(const struct qp_task *task, enum qp_status status)
+/* A run that begins with the end of a task; what says its name is told before. */
+static struct qp_tracing *tell_end(const struct qp_task *task, enum qp_status status, unsigned parts)
 {
     struct qp_tracing *tracing = qp_thread.tracing;
     if (tracing->names)
         qp_tracing_tell(tracing);
-    qp_put_as(tracing, QP_EVENT_TASK_UNWINDING, QP_RUN_UNWINDING,
+    qp_put_as(tracing, QP_EVENT_TASK_UNWINDING, parts,
               &(const struct qp_event){.fields = {(uint64_t)status, task->id}});
+    return tracing;
+}
+
+void qp_tell_unwinding(const struct qp_task *task, enum qp_status status)
+{
+    tell_end(task, status, QP_RUN_UNWINDING);
 }
 
 void qp_tell_ended(const struct qp_task *task)
 {
-    struct qp_tracing *tracing = qp_thread.tracing;
-    if (tracing->names)
-        qp_tracing_tell(tracing);
-    qp_put_as(tracing, QP_EVENT_TASK_UNWINDING, QP_RUN_UNWINDING | QP_RUN_COMPLETED,
-              &(const struct qp_event){.fields = {QP_OK, task->id}});
-    tracing->seq++; /* there are two of them */
+    tell_end(task, QP_OK, QP_RUN_UNWINDING | QP_RUN_COMPLETED)->seq++; /* there are two of them */
 }
 
 void qp_tell_completed(const struct qp_task *task)
@@ -228,11 +230,20 @@ struct qp_runtime *qp_runtime_create(const struct qp_env *env)
     runtime->report_length = 0;
     runtime->env = *env;
     runtime->main_status = QP_PENDING;
-    runtime->exact = env->choose || env->event || env->batch;
-    runtime->first_flags = env->event || env->batch ? QP_TASK_HEARD : 0;
     if (env->event || env->batch)
         listen(runtime);
+    runtime->first_flags = runtime->tracing.first ? QP_TASK_HEARD : 0;
+    runtime->exact = env->choose || runtime->tracing.first;
     return runtime;
+}
+
+void qp_thread_begin(struct qp_runtime *runtime)
+{
+    memset(&qp_thread, 0, sizeof qp_thread);
+    qp_thread.runtime = runtime;
+    qp_thread.tracing = runtime && runtime->tracing.first ? &runtime->tracing : NULL;
+    qp_thread.listening = qp_thread.tracing != NULL;
+    qp_thread.outside = !runtime;
 }
 
 struct qp_runtime *qp_runtime_enter(struct qp_runtime *runtime)
@@ -240,11 +251,7 @@ struct qp_runtime *qp_runtime_enter(struct qp_runtime *runtime)
     struct qp_runtime *before = qp_thread.runtime;
     if (QP_TRACING)
         qp_tracing_tell(qp_thread.tracing);
-    memset(&qp_thread, 0, sizeof qp_thread);
-    qp_thread.runtime = runtime;
-    qp_thread.tracing = runtime && runtime->tracing.first ? &runtime->tracing : NULL;
-    qp_thread.listening = qp_thread.tracing != NULL;
-    qp_thread.outside = !runtime;
+    qp_thread_begin(runtime);
     qp_thread.injecting = runtime ? qp_injected(runtime) : 0;
     return before;
 }

@@ -84,6 +84,9 @@ bool qp_runtime_begin(struct qp_runtime *runtime, qp_async_fn function, void *ar
 enum qp_progress qp_runtime_advance(struct qp_runtime *runtime);
 enum qp_status qp_runtime_end(struct qp_runtime *runtime);
 
+/* On this thread nothing runs, in that runtime or, NULL, in none; and nothing is injected. */
+void qp_thread_begin(struct qp_runtime *runtime);
+
 /* Nothing can wake a task any more: ends the run and says who waits for what. */
 void qp_runtime_deadlocked(struct qp_runtime *runtime);
 

@@ -17,11 +17,10 @@ struct qp_thread {
     struct qp_task *task;
     struct qp_coroutine *coroutine;
     struct qp_scope *scope;
-    struct qp_coroutine *ending; /* linked by `outer` */
-    struct qp_coroutine
-        *returned;              /* its function has returned, and its task is being ended on its stack; mostly NULL */
-    const struct qp_site *site; /* of the await of a function without a stack */
-    struct qp_tracing *tracing; /* who listens to events; NULL: nobody */
+    struct qp_coroutine *ending;   /* linked by `outer` */
+    struct qp_coroutine *returned; /* whose function has, and whose task is being ended on its stack; mostly NULL */
+    const struct qp_site *site;    /* of the await of a function without a stack */
+    struct qp_tracing *tracing;    /* who listens to events; NULL: nobody */
     union {
         struct {
             bool dropping;      /* in a drop function, where nobody may await or panic */
