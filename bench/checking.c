@@ -37,17 +37,11 @@ static void only_told(void *context, const struct qp_event *event)
     told += event->seq;
 }
 
-static void run_checked(uint64_t count, qp_async_fn program)
+/* `anew`: each execution is judged, also where all of it was heard before. */
+static void run_checked(uint64_t count, qp_async_fn program, bool anew)
 {
     struct qp_checker *checker = new_checker();
-    run_program_checked(count, program, checker);
-    qp_checker_destroy(checker);
-}
-
-static void run_judged(uint64_t count, qp_async_fn program)
-{
-    struct qp_checker *checker = new_checker();
-    qp_checker_remember(checker, false);
+    qp_checker_remember(checker, !anew);
     run_program_checked(count, program, checker);
     qp_checker_destroy(checker);
 }
@@ -59,12 +53,12 @@ static void yields_told(uint64_t count)
 
 static void yields_checked(uint64_t count)
 {
-    run_checked(count, program_yields);
+    run_checked(count, program_yields, false);
 }
 
 static void yields_judged(uint64_t count)
 {
-    run_judged(count, program_yields);
+    run_checked(count, program_yields, true);
 }
 
 static void channel_told(uint64_t count)
@@ -74,12 +68,12 @@ static void channel_told(uint64_t count)
 
 static void channel_checked(uint64_t count)
 {
-    run_checked(count, program_channel);
+    run_checked(count, program_channel, false);
 }
 
 static void channel_judged(uint64_t count)
 {
-    run_judged(count, program_channel);
+    run_checked(count, program_channel, true);
 }
 
 static void locks_told(uint64_t count)
@@ -89,12 +83,12 @@ static void locks_told(uint64_t count)
 
 static void locks_checked(uint64_t count)
 {
-    run_checked(count, program_locks);
+    run_checked(count, program_locks, false);
 }
 
 static void locks_judged(uint64_t count)
 {
-    run_judged(count, program_locks);
+    run_checked(count, program_locks, true);
 }
 
 /* ---- what is asked: an execution that is checked costs at most twice one that nobody hears of ---- */
@@ -112,7 +106,7 @@ static double times_the_bare_one(qp_async_fn program)
         double start = bench_cpu_ns(), between, end;
         run_program(EXECUTIONS, program, NULL, NULL);
         between = bench_cpu_ns();
-        run_checked(EXECUTIONS, program);
+        run_checked(EXECUTIONS, program, false);
         end = bench_cpu_ns();
         bare = i && bare < between - start ? bare : between - start;
         checked = i && checked < end - between ? checked : end - between;

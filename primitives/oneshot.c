@@ -26,11 +26,12 @@ struct qp_oneshot_receiver {
     struct qp_owned owned;
 };
 
-enum { /* `state`, a set of bits */
-       USED = 1,
-       SENDER_GONE = 2,
-       RECEIVER_GONE = 4,
-       HEARD = 8 /* somebody may listen */
+/* `state`, a set of bits. */
+enum {
+    USED = 1,
+    SENDER_GONE = 2,
+    RECEIVER_GONE = 4,
+    HEARD = 8 /* somebody may listen */
 };
 
 struct oneshot {

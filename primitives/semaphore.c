@@ -21,11 +21,12 @@
 
 enum stage { NEW, WAITING, GRANTED };
 
-enum {             /* `careful`, a set of bits: what else is to be seen to when permits are acquired or released */
-       HEARD = 1,  /* somebody may listen */
-       WAITED = 2, /* somebody waits, or did when permits were released the last time */
-       CLOSED = 4,
-       GIVEN_UP = 8
+/* `careful`, a set of bits: what else is to be seen to when permits are acquired or released. */
+enum {
+    HEARD = 1,  /* somebody may listen */
+    WAITED = 2, /* somebody waits, or did when permits were released the last time */
+    CLOSED = 4,
+    GIVEN_UP = 8
 };
 
 struct qp_semaphore {
@@ -34,8 +35,7 @@ struct qp_semaphore {
     uint32_t available;
     struct qp_hold *spare; /* holds that nobody has: once made, they stay its own */
     struct qp_wait_queue waiters;
-    uint32_t
-        references; /* the owner, each future that queued and is not ready, each permit of none; others keep it too */
+    uint32_t references; /* the owner, futures that queued and are not ready, permits of none; other permits keep it */
     uint32_t total;
     struct qp_owned owned;
 };

@@ -264,13 +264,13 @@ static enum qp_status explore_it(const struct qp_scenario *scenario, const struc
                                  struct qp_explored *explored)
 {
     static const struct qp_exploration usual;
-    struct qp_explored unwanted = {.report = NULL};
+    struct qp_explored unwanted;
     struct work *self = calloc(1, sizeof *self);
     size_t size = 0;
     enum qp_status status = QP_NOMEM;
     bool told = explored;
     explored = told ? explored : &unwanted;
-    memset(explored, 0, sizeof *explored);
+    *explored = (struct qp_explored){.report = NULL};
     if (self && (self->report = open_memstream(&explored->report, &size)) != NULL) {
         self->how = how ? how : &usual;
         self->explored = explored;

@@ -3,8 +3,8 @@
  *
  * State of a channel: its values, first to last, and how many were dropped; how many slots are reserved, by permits and
  * by waits that were granted one; the queues of those who wait to send and to receive; how many senders and receivers;
- * whether it is closed. A
- * value enters when its send is ready, or its call answers ok; it leaves when a recv is ready with it, or a call was.
+ * whether it is closed. A value enters when its send is ready, or its call answers ok; it leaves when a recv is ready
+ * with it, or a call was.
  */
 #include "traces/checker_model.h"
 
