@@ -10,7 +10,7 @@ enum { MOST = 24 };
 
 static void fill(unsigned char bytes[MOST], int64_t number)
 {
-    int i;
+    int64_t i;
     for (i = 0; i < MOST; i++)
         bytes[i] = (unsigned char)(number * 31 + i * 7 + 1);
 }

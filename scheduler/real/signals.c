@@ -65,14 +65,14 @@ static void caught(int number)
 {
     int error = errno, none = 0;
     struct qp_real *owner;
+    bool waited;
     atomic_fetch_add(&shared.inside, 1);
     owner = atomic_load(&shared.owner);
-    if (atomic_exchange(&shared.waited[number], 0)) {
-        atomic_store(&shared.arrived[number], 1);
-    } else if (atomic_load(&shared.stops[number])) {
+    waited = atomic_exchange(&shared.waited[number], 0) != 0;
+    if (!waited && atomic_load(&shared.stops[number])) {
         if (!atomic_compare_exchange_strong(&shared.stop, &none, number))
             end_at_once(number);
-    } else if (atomic_load(&shared.lists[number])) {
+    } else if (!waited && atomic_load(&shared.lists[number])) {
         ask_for_listing();
     } else {
         atomic_store(&shared.arrived[number], 1);
