@@ -77,17 +77,17 @@ static void enter(struct qp_coroutine *self)
 
 /* ---- from one task's coroutine to the next one's ---- */
 
-/* The coroutine of a task that can be gone on with from here; NULL: the loop must see to that task. */
-static inline struct qp_coroutine *coroutine_of(struct qp_task *task)
+/* Whether a task is a coroutine that can be gone on with from here; else the loop must see to it. */
+static inline bool has_coroutine(struct qp_task *task)
 {
     struct qp_coroutine *self = qp_task_coroutine(task);
     if (QP_LIKELY((task->flags & (QP_TASK_STACK | QP_TASK_ABORTED)) == QP_TASK_STACK))
-        return self;
+        return true;
     if (task->style != QP_STYLE_COROUTINE || task->flags & QP_TASK_ABORTED)
-        return NULL;
+        return false;
     self->outer = NULL;
     self->waker = &task->waker;
-    return start(self) ? self : NULL;
+    return start(self);
 }
 
 static inline void fetch_stack(const struct qp_coroutine *coroutine)
@@ -123,11 +123,11 @@ static inline __attribute__((always_inline)) struct qp_coroutine *take_next(stru
     if (QP_UNLIKELY(!qp_ready_count(&runtime->ready)))
         return NULL;
     task = qp_step_next(runtime);
-    coroutine = coroutine_of(task);
-    if (QP_UNLIKELY(!coroutine)) {
+    if (QP_UNLIKELY(!has_coroutine(task))) {
         runtime->next = task;
         return NULL;
     }
+    coroutine = qp_task_coroutine(task);
     if (qp_ready_count(&runtime->ready) >= MANY)
         fetch_stack(coroutine);
     qp_step_enter(task);
@@ -173,22 +173,16 @@ static inline __attribute__((always_inline)) void suspend_told(struct qp_corouti
     qp_sanitizer_arrived(self, false);
 }
 
-/* Whether nobody listens, nothing is injected, and the next task is the only choice. */
-static inline bool is_plain(const struct qp_coroutine *self)
-{
-    return !qp_runtime_wants(qp_thread.runtime, QP_CHOICE_TASK) && may_go_on(self) && has_held(self);
-}
-
 /*
- * The same where it is plain, and the next task already has its stack: what is left of a step then calls nothing.
- * False: that is not so, and nothing was done.
+ * The same where nobody listens or chooses, and the next task already has its stack: what is left of a step then calls
+ * nothing. False: that is not so, and nothing was done.
  */
 static inline __attribute__((always_inline)) bool suspend_plainly(struct qp_coroutine *self)
 {
     struct qp_task *task = qp_thread.task, *next;
     struct qp_runtime *runtime = qp_thread.runtime;
     struct qp_coroutine *other;
-    if (QP_UNLIKELY(!qp_ready_count(&runtime->ready) || !is_plain(self)))
+    if (QP_UNLIKELY(!qp_ready_count(&runtime->ready) || !may_go_on(self) || !has_held(self)))
         return false;
     next = qp_ready_at(&runtime->ready, 0);
     if (QP_UNLIKELY((next->flags & (QP_TASK_STACK | QP_TASK_ABORTED)) != QP_TASK_STACK))
@@ -239,7 +233,7 @@ static inline __attribute__((always_inline)) void end_here(struct qp_coroutine *
     qp_thread.ending = qp_thread.returned = NULL;
     qp_thread.task = NULL;
     if (runtime->steps < runtime->free_until)
-        next = QP_TRACING ? take_next(runtime, true) : take_next(runtime, false);
+        next = take_next(runtime, QP_TRACING);
     qp_stack_give_back(stack);
     if (next) {
         next->caller = caller;
@@ -442,6 +436,12 @@ static inline enum qp_status polled_ready(enum qp_status status)
     return over(self, status);
 }
 
+/* Whether the environment chooses the next task. */
+static inline bool is_chosen(void)
+{
+    return qp_runtime_wants(qp_thread.runtime, QP_CHOICE_TASK);
+}
+
 /* What it waits for is pending. */
 QP_APART static enum qp_status wait_long(void)
 {
@@ -455,7 +455,7 @@ QP_APART static enum qp_status wait_long(void)
     return polled_ready(status);
 }
 
-/* The same, as long as it is plain. */
+/* The same where the next task is the only choice, as long as it is plain. */
 QP_APART static enum qp_status wait_for_others(void)
 {
     enum qp_status status;
@@ -478,7 +478,8 @@ QP_APART static enum qp_status wait_plainly(void)
         struct qp_coroutine *self = qp_thread.coroutine;
         struct qp_runtime *runtime = qp_thread.runtime;
         self->awaiting->state = QP_FUTURE_PENDING;
-        if (qp_ready_count(&runtime->ready) || !(qp_thread.task->flags & QP_TASK_WOKEN) || !is_plain(self))
+        if (qp_ready_count(&runtime->ready) || !(qp_thread.task->flags & QP_TASK_WOKEN) || !may_go_on(self) ||
+            !has_held(self))
             return wait_for_others();
         qp_thread.task->flags &= (uint16_t)~QP_TASK_WOKEN;
         runtime->steps++;
@@ -488,12 +489,17 @@ QP_APART static enum qp_status wait_plainly(void)
 }
 
 /* A task's own wait to yield: it is woken at once, and ready when it is polled again. */
-QP_APART static enum qp_status yield_to_others(void)
+static inline void begin_to_yield(const struct qp_coroutine *self)
 {
-    struct qp_coroutine *self = qp_thread.coroutine;
     qp_thread.task->flags |= QP_TASK_WOKEN;
     self->awaiting->state = QP_FUTURE_PENDING;
     self->awaiting->stage = 1;
+}
+
+QP_APART static enum qp_status yield_to_others(void)
+{
+    struct qp_coroutine *self = qp_thread.coroutine;
+    begin_to_yield(self);
     if (QP_UNLIKELY(!suspend_plainly(self)))
         return wait_long();
     return polled_ready(QP_OK);
@@ -503,10 +509,20 @@ QP_APART static enum qp_status yield_to_others(void)
 static inline enum qp_status yield_plainly(const struct qp_coroutine *self)
 {
     struct qp_runtime *runtime = qp_thread.runtime;
-    if (qp_ready_count(&runtime->ready) || !is_plain(self))
+    if (QP_UNLIKELY(is_chosen())) {
+        begin_to_yield(self);
+        return wait_long();
+    }
+    if (qp_ready_count(&runtime->ready) || !may_go_on(self) || !has_held(self))
         return yield_to_others();
     runtime->steps++;
     return polled_ready(QP_OK);
+}
+
+/* What it waits for is pending. */
+static inline enum qp_status wait(void)
+{
+    return QP_UNLIKELY(is_chosen()) ? wait_long() : wait_plainly();
 }
 
 enum qp_status qp_await_at(struct qp_future *future, const struct qp_site *site)
@@ -520,7 +536,7 @@ enum qp_status qp_await_at(struct qp_future *future, const struct qp_site *site)
     if (QP_UNLIKELY(is_own_yield(self, future)))
         return yield_plainly(self);
     status = poll_awaited(self);
-    return QP_LIKELY(status != QP_PENDING) ? polled_ready(status) : wait_plainly();
+    return QP_LIKELY(status != QP_PENDING) ? polled_ready(status) : wait();
 }
 
 void qp_unwind(void)

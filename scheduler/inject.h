@@ -19,7 +19,7 @@ static inline uint16_t qp_injected(const struct qp_runtime *runtime)
     const uint32_t kinds = 1u << QP_CHOICE_CANCEL | 1u << QP_CHOICE_YIELD | 1u << QP_CHOICE_SPURIOUS |
                            1u << QP_CHOICE_CLOCK | 1u << QP_CHOICE_RETRY | 1u << QP_CHOICE_PANIC |
                            1u << QP_CHOICE_ALLOC | 1u << QP_CHOICE_LATE;
-    return runtime->env.choose ? (uint16_t)(runtime->env.choices & kinds) : 0;
+    return (uint16_t)(runtime->env.choices & kinds);
 }
 
 static inline bool qp_injects(enum qp_choice_kind kind)

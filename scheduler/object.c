@@ -230,7 +230,7 @@ void qp_scope_tidy(struct qp_scope *scope)
 void qp_scope_release(struct qp_scope *scope)
 {
     struct qp_scope *outer = qp_thread.scope;
-    bool dropping = qp_thread.dropping;
+    uint64_t special = qp_thread.special; /* all of it: what is read as one is soon read after it was written as one */
     qp_thread.scope = scope;
     qp_thread.dropping = true;
     while (!qp_scope_is_empty(scope)) {
@@ -239,7 +239,7 @@ void qp_scope_release(struct qp_scope *scope)
         last->ops->release(last);
     }
     qp_thread.scope = outer;
-    qp_thread.dropping = dropping;
+    qp_thread.special = special;
 }
 
 void qp_owned_give(struct qp_owned *owned, const struct qp_handle *to, const char *what)

@@ -229,7 +229,9 @@ struct qp_runtime *qp_runtime_create(const struct qp_env *env)
     runtime->report[0] = '\0';
     runtime->report_length = 0;
     runtime->env = *env;
+    runtime->env.choices = env->choose ? env->choices : 0;
     runtime->main_status = QP_PENDING;
+    runtime->next_choice.runtime = runtime;
     if (env->event || env->batch)
         listen(runtime);
     runtime->first_flags = runtime->tracing.first ? QP_TASK_HEARD : 0;
@@ -360,11 +362,6 @@ void qp_runtime_pass(struct qp_runtime *runtime, int64_t deadline_ns)
         runtime->env.pass(runtime->env.context, next_ns < deadline_ns ? next_ns : deadline_ns);
         look_at_the_clock(runtime);
     }
-}
-
-uint32_t qp_step_choose(struct qp_runtime *runtime, uint32_t count)
-{
-    return qp_runtime_choose(runtime, QP_CHOICE_TASK, count);
 }
 
 /* How many steps there may be until something else than the ready queue is to be looked at. */

@@ -28,10 +28,11 @@ struct qp_object_list {
 };
 
 struct qp_runtime {
-    struct qp_env env;
+    struct qp_env env;    /* its `choices` are 0 where it has no `choose` */
     uint16_t first_flags; /* of each task */
     bool exact;           /* the time of each event counts: somebody listens, or chooses among what is due */
     struct qp_ready ready;
+    struct qp_choice next_choice; /* of the next task: but for its count always the same */
     struct qp_task_list tasks;
     struct qp_object_list objects;
     struct qp_remote *remote;   /* what other threads have of it; NULL until somebody asks for it */
@@ -116,7 +117,7 @@ static inline bool qp_runtime_is_heard(const struct qp_runtime *runtime)
 
 static inline bool qp_runtime_wants(const struct qp_runtime *runtime, enum qp_choice_kind kind)
 {
-    return runtime->env.choose && (runtime->env.choices >> kind & 1);
+    return runtime->env.choices >> kind & 1;
 }
 
 static inline uint32_t qp_runtime_choose(struct qp_runtime *runtime, enum qp_choice_kind kind, uint32_t count)

@@ -197,7 +197,7 @@ static struct qp_stack_slab *map_slab(size_t size)
 }
 
 /* Memory is reserved, but for the page that begins each stack: many at once cost less than one fault each. */
-static bool grow(unsigned rank)
+QP_APART static bool grow(unsigned rank)
 {
     struct qp_stack_slab *slab = map_slab(QP_STACK_LEAST << rank);
     size_t i;

@@ -29,9 +29,6 @@ static inline __attribute__((always_inline)) void qp_step_suspended(struct qp_ta
     qp_ready_push(&task->runtime->ready, task);
 }
 
-/* Which of the ready ones that is, where the environment chooses. */
-uint32_t qp_step_choose(struct qp_runtime *runtime, uint32_t count);
-
 /* Takes the task that is to be polled next. Only while one is ready. */
 static inline struct qp_task *qp_step_next(struct qp_runtime *runtime)
 {
@@ -40,7 +37,8 @@ static inline struct qp_task *qp_step_next(struct qp_runtime *runtime)
         runtime->steps++;
         return qp_ready_take_first(&runtime->ready);
     }
-    index = qp_step_choose(runtime, count);
+    runtime->next_choice.count = count;
+    index = runtime->env.choose(runtime->env.context, &runtime->next_choice);
     runtime->steps++;
     return qp_ready_take(&runtime->ready, index);
 }

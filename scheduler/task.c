@@ -290,16 +290,9 @@ static inline size_t size_with_result(enum qp_task_style style, size_t size, con
     return style == QP_STYLE_COROUTINE ? (both + QP_TASK_LINE - 1) & ~(size_t)(QP_TASK_LINE - 1) : both;
 }
 
-/* A task of `size` bytes beside its result, not yet among the live ones; NULL: no memory. */
-static inline struct qp_task *create(struct qp_runtime *runtime, enum qp_task_style style, size_t size,
-                                     const struct qp_type *result)
+/* Makes a block a task, not yet among the live ones. */
+static inline struct qp_task *begin(struct qp_runtime *runtime, struct qp_task *task, enum qp_task_style style)
 {
-    struct qp_task *task;
-    if (QP_UNLIKELY(runtime->live >= runtime->ready.size) && !ready_grow(runtime))
-        return NULL;
-    task = qp_task_block_take(runtime, QP_LIKELY(!result) ? size : size_with_result(style, size, result));
-    if (QP_UNLIKELY(!task))
-        return NULL;
     task->waker.ops = &qp_task_waker_ops;
     task->runtime = runtime;
     qp_scope_init(&task->scope);
@@ -308,6 +301,17 @@ static inline struct qp_task *create(struct qp_runtime *runtime, enum qp_task_st
     task->status = QP_PENDING;
     task->style = style & 3u;
     return task;
+}
+
+/* A task of `size` bytes beside its result; NULL: no memory. */
+static inline struct qp_task *create(struct qp_runtime *runtime, enum qp_task_style style, size_t size,
+                                     const struct qp_type *result)
+{
+    struct qp_task *task;
+    if (QP_UNLIKELY(runtime->live >= runtime->ready.size) && !ready_grow(runtime))
+        return NULL;
+    task = qp_task_block_take(runtime, QP_LIKELY(!result) ? size : size_with_result(style, size, result));
+    return QP_LIKELY(task != NULL) ? begin(runtime, task, style) : NULL;
 }
 
 static inline void set_extra(struct qp_task *task, const struct qp_task_options *options, const char *name, void *arg)
@@ -320,7 +324,7 @@ static inline void set_extra(struct qp_task *task, const struct qp_task_options 
     extra->result_type = options->result;
 }
 
-QP_COLD static struct qp_task *tell_spawned(struct qp_task *task)
+QP_COLD static struct qp_handle tell_spawned(struct qp_task *task)
 {
     const struct qp_task_extra *extra = qp_task_extra(task);
     qp_tell_spawned(task, qp_task_name_of(task));
@@ -328,7 +332,7 @@ QP_COLD static struct qp_task *tell_spawned(struct qp_task *task)
         QP_EMIT(ARGUMENT_KEPT, .fields = {task->id});
     if (task->flags & QP_TASK_QUEUED)
         qp_tell_begins(task);
-    return task;
+    return (struct qp_handle){task, task->id};
 }
 
 /* Numbers it, makes it live, and makes the running function the owner of its handle. It is ready, or blocking work. */
@@ -344,26 +348,41 @@ static inline struct qp_handle launch(struct qp_task *task, bool ready)
         qp_ready_push(&runtime->ready, task);
     }
     if (QP_UNLIKELY(task->flags & QP_TASK_HEARD) && QP_TRACING)
-        task = tell_spawned(task);
+        return tell_spawned(task);
     return (struct qp_handle){task, task->id};
+}
+
+static const size_t coroutine_size =
+    sizeof(struct qp_task) + sizeof(struct qp_task_extra) + sizeof(struct qp_coroutine);
+
+static inline struct qp_handle launch_coroutine(struct qp_task *task, qp_async_fn function, void *arg,
+                                                const struct qp_task_options *options)
+{
+    struct qp_coroutine *coroutine = qp_task_coroutine(task);
+    set_extra(task, options, "task", arg);
+    qp_coroutine_init(coroutine, function, arg);
+    coroutine->future.stage = QP_COROUTINE_TASK;
+    coroutine->stack_size = options->stack_size;
+    return launch(task, true);
+}
+
+/* There is no room for it yet, or it has a result. */
+QP_APART static struct qp_handle spawn_with_care(struct qp_runtime *runtime, qp_async_fn function, void *arg,
+                                                 const struct qp_task_options *options)
+{
+    struct qp_task *task = create(runtime, QP_STYLE_COROUTINE, coroutine_size, options->result);
+    return QP_LIKELY(task != NULL) ? launch_coroutine(task, function, arg, options) : (struct qp_handle){NULL, 0};
 }
 
 struct qp_handle qp_spawn_with(qp_async_fn function, void *arg, const struct qp_task_options *options)
 {
     struct qp_runtime *runtime = runtime_for("qp_spawn");
-    struct qp_task *task;
-    struct qp_coroutine *coroutine;
+    struct qp_task **free = &runtime->task_pool.free[qp_task_rank_of(coroutine_size)], *task = *free;
     options = options ? options : &no_options;
-    task = create(runtime, QP_STYLE_COROUTINE, sizeof *task + sizeof(struct qp_task_extra) + sizeof *coroutine,
-                  options->result);
-    if (QP_UNLIKELY(!task))
-        return (struct qp_handle){NULL, 0};
-    set_extra(task, options, "task", arg);
-    coroutine = qp_task_coroutine(task);
-    qp_coroutine_init(coroutine, function, arg);
-    coroutine->future.stage = QP_COROUTINE_TASK;
-    coroutine->stack_size = options->stack_size;
-    return launch(task, true);
+    if (QP_UNLIKELY(runtime->live >= runtime->ready.size || !task || options->result))
+        return spawn_with_care(runtime, function, arg, options);
+    *free = task->next;
+    return launch_coroutine(begin(runtime, task, QP_STYLE_COROUTINE), function, arg, options);
 }
 
 struct qp_handle qp_spawn_future(const struct qp_future *future, size_t size, const struct qp_task_options *options)
@@ -596,14 +615,45 @@ QP_APART static void unwind(struct qp_task *task, enum qp_status status)
     release_all(task);
 }
 
-/* Whether it returned, has nothing that is to be released, and nobody is to be told of each part of that. */
+/* Whether it returned, only its scope may have what is to be released, and nobody is to be told of each part of that.
+ */
 static inline bool ends_plainly(const struct qp_task *task, enum qp_status status)
 {
     const struct qp_task_extra *extra = qp_task_extra(task);
     return status == QP_OK && !(task->flags & QP_TASK_ENDING) && !(extra && extra->drop) &&
            !(task->flags & QP_TASK_HEARD && QP_TRACING && !qp_thread.tracing->brief) &&
-           task->style != QP_STYLE_BLOCKING && qp_task_polled(task)->state == QP_FUTURE_DONE &&
-           qp_scope_owns_nothing(qp_task_scope((struct qp_task *)(uintptr_t)task));
+           task->style != QP_STYLE_BLOCKING && qp_task_polled(task)->state == QP_FUTURE_DONE;
+}
+
+/* The same as unwind, of a task that ends plainly, but for what it owns. */
+QP_APART static void release_owned(struct qp_task *task, struct qp_scope *scope)
+{
+    struct qp_task *before = qp_thread.task;
+    if (QP_UNLIKELY(qp_thread.coroutine || qp_thread.site)) {
+        unwind(task, QP_OK);
+        return;
+    }
+    qp_thread.task = task;
+    task->status = QP_OK;
+    task->flags |= QP_TASK_ENDING;
+    if (QP_TRACING)
+        qp_tell_unwinding(task, QP_OK);
+    qp_scope_release(scope);
+    if (QP_TRACING)
+        qp_tell_completed(task);
+    qp_thread.task = before;
+}
+
+static inline void end_plainly(struct qp_task *task)
+{
+    struct qp_scope *scope = qp_task_scope(task);
+    if (!qp_scope_owns_nothing(scope)) {
+        release_owned(task, scope);
+        return;
+    }
+    task->status = QP_OK;
+    if (QP_TRACING)
+        qp_tell_ended(task);
 }
 
 void qp_task_end(struct qp_task *task, enum qp_status status)
@@ -613,13 +663,10 @@ void qp_task_end(struct qp_task *task, enum qp_status status)
         main_is_over(runtime, status);
         return;
     }
-    if (QP_UNLIKELY(!ends_plainly(task, status))) {
+    if (QP_LIKELY(ends_plainly(task, status)))
+        end_plainly(task);
+    else
         unwind(task, status);
-    } else {
-        task->status = QP_OK;
-        if (QP_TRACING)
-            qp_tell_ended(task);
-    }
     task->flags |= QP_TASK_ENDING | QP_TASK_ENDED;
     list_remove(&runtime->tasks, task);
     runtime->live--;

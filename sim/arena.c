@@ -1,5 +1,6 @@
 /* The arena: see arena.h for the state. */
 #include "sim/arena.h"
+#include "scheduler/memory.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -98,7 +99,6 @@ static inline void give_back(struct qp_arena *arena, void *memory, size_t class)
 {
     memcpy(memory, &arena->free[class], sizeof(void *));
     arena->free[class] = memory;
-    arena->kept[class / 64] |= (uint64_t)1 << class % 64;
 }
 
 void qp_arena_release(struct qp_arena *arena, void *memory, size_t size)
@@ -110,13 +110,6 @@ void qp_arena_release(struct qp_arena *arena, void *memory, size_t size)
         give_back(arena, memory, class_of(size).index);
 }
 
-static void forget_free(struct qp_arena *arena)
-{
-    for (size_t i = 0; i < sizeof arena->kept / sizeof arena->kept[0]; i++)
-        for (; arena->kept[i]; arena->kept[i] &= arena->kept[i] - 1)
-            arena->free[i * 64 + (size_t)__builtin_ctzll(arena->kept[i])] = NULL;
-}
-
 /* One chunk is kept, so that the next execution starts without the system. */
 void qp_arena_reset(struct qp_arena *arena)
 {
@@ -125,7 +118,7 @@ void qp_arena_reset(struct qp_arena *arena)
         arena->chunks = chunk->next;
         free(chunk);
     }
-    forget_free(arena);
+    qp_clear(arena->free, sizeof arena->free);
     arena->next = arena->chunks ? arena->chunks->bytes : NULL;
     arena->end = arena->chunks ? arena->chunks->bytes + CHUNK : NULL;
     arena->live = 0;

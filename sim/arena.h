@@ -4,8 +4,6 @@
  * All but very large blocks are cut from chunks and kept in lists by size; when an execution ends, all is forgotten at
  * once, so that the next one gets its blocks from the same places in the same order. Where a sanitizer watches, each
  * block is the system's own, so that it sees every one.
- *
- * Invariant: `free[n]` is NULL unless the bit n of `kept` is set.
  */
 #ifndef SIM_ARENA_H
 #define SIM_ARENA_H
@@ -18,7 +16,6 @@ enum { QP_ARENA_SMALL = 65, QP_ARENA_SIZES = QP_ARENA_SMALL + 5 * 4 };
 
 struct qp_arena {
     void *free[QP_ARENA_SIZES];
-    uint64_t kept[(QP_ARENA_SIZES + 63) / 64];
     struct qp_arena_chunk *chunks; /* the first is being cut */
     char *next, *end;              /* what is left of it */
     size_t live;                   /* bytes that are out */

@@ -460,7 +460,7 @@ static const struct qp_strategy_ops dpor_ops = {"dpor", begin, choose, NULL, NUL
 
 void qp_dpor_init(struct qp_dpor *self)
 {
-    *self = (struct qp_dpor){.strategy = {&dpor_ops}};
+    *self = (struct qp_dpor){.strategy.ops = &dpor_ops};
 }
 
 void qp_dpor_end(struct qp_dpor *self)

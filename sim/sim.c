@@ -63,9 +63,8 @@ static void note_injected(struct qp_sim *sim, const struct qp_choice *choice)
         sim->injected |= 1u << choice->kind;
 }
 
-static uint32_t choose(void *context, const struct qp_choice *choice)
+QP_APART static uint32_t choose_with_care(struct qp_sim *sim, const struct qp_choice *choice)
 {
-    struct qp_sim *sim = context;
     struct qp_strategy *strategy = sim->config->strategy;
     uint32_t chosen;
     if (QP_UNLIKELY(sim->count == sim->room))
@@ -76,6 +75,15 @@ static uint32_t choose(void *context, const struct qp_choice *choice)
     if (choice->kind != QP_CHOICE_TASK && chosen)
         note_injected(sim, choice);
     return QP_TRACING ? qp_tell_chosen(choice, chosen) : chosen;
+}
+
+/* Most choices are of the next task, and nobody is told of them, nor has to be asked. */
+static uint32_t choose(void *context, const struct qp_choice *choice)
+{
+    struct qp_sim *sim = context;
+    if (QP_UNLIKELY(!sim->tasks || sim->count == sim->room) || choice->kind != QP_CHOICE_TASK || QP_TRACING)
+        return choose_with_care(sim, choice);
+    return sim->choices[sim->count++] = qp_random_draw(sim->tasks, choice->count);
 }
 
 static uint32_t draw(struct qp_sim *sim, enum qp_choice_kind kind, uint32_t count)
@@ -338,6 +346,7 @@ static void begin(struct qp_sim *sim, const struct qp_sim_config *config)
     sim->arena.failing = config->failing_allocation;
     set_environment(sim, config);
     config->strategy->ops->begin(config->strategy, config->seed);
+    sim->tasks = config->strategy->tasks;
 }
 
 void qp_sim_run(struct qp_sim *sim, const struct qp_sim_config *config, qp_async_fn function, void *arg,

@@ -46,6 +46,7 @@ struct qp_sim {
     struct qp_arena arena;
     struct qp_env env; /* as the execution under way has it; made by the first */
     const struct qp_sim_config *config;
+    struct qp_random_strategy *tasks; /* its strategy's, which see */
     int64_t now_ns;
     uint32_t *choices; /* those of this execution */
     size_t count, room;

@@ -21,8 +21,10 @@ struct qp_strategy_ops {
     void (*event)(struct qp_strategy *self, const struct qp_event *event);
 };
 
+/* One that draws the next task uniformly at random, and nothing else on the way, says so: then nobody need be asked. */
 struct qp_strategy {
     const struct qp_strategy_ops *ops;
+    struct qp_random_strategy *tasks; /* whose stream that is in the execution under way; NULL: it has to be asked */
 };
 
 /* Uniformly at random, from the seed. */
@@ -32,8 +34,30 @@ struct qp_random_strategy {
 };
 void qp_random_strategy_init(struct qp_random_strategy *self);
 
-/* A number below `count` (at least 1) of a random strategy's stream. */
-uint32_t qp_random_draw(struct qp_random_strategy *self, uint32_t count);
+/* The next 64 bits of its stream: xoshiro256++ (Blackman and Vigna). The same numbers on every machine. */
+static inline uint64_t qp_random_rotate(uint64_t x, int k)
+{
+    return (x << k) | (x >> (64 - k));
+}
+static inline uint64_t qp_random_next(struct qp_random_strategy *self)
+{
+    uint64_t *state = self->state;
+    const uint64_t result = qp_random_rotate(state[0] + state[3], 23) + state[0];
+    const uint64_t t = state[1] << 17;
+    state[2] ^= state[0];
+    state[3] ^= state[1];
+    state[1] ^= state[2];
+    state[0] ^= state[3];
+    state[2] ^= t;
+    state[3] = qp_random_rotate(state[3], 45);
+    return result;
+}
+
+/* A number below `count` (at least 1), by Lemire's multiplication; its bias, below count / 2^32, does not matter. */
+static inline uint32_t qp_random_draw(struct qp_random_strategy *self, uint32_t count)
+{
+    return (uint32_t)(((qp_random_next(self) >> 32) * count) >> 32);
+}
 
 /* What a strategy keeps of each task, by its number; forgotten at the next execution without clearing. */
 struct qp_task_values {

@@ -27,5 +27,5 @@ static const struct qp_strategy_ops bytes_ops = {"bytes", begin, choose, NULL, N
 
 void qp_bytes_strategy_init(struct qp_bytes_strategy *self, const uint8_t *bytes, size_t count)
 {
-    *self = (struct qp_bytes_strategy){{&bytes_ops}, bytes, count, 0};
+    *self = (struct qp_bytes_strategy){.strategy.ops = &bytes_ops, .bytes = bytes, .count = count};
 }

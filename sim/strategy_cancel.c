@@ -20,6 +20,7 @@ static void begin(struct qp_strategy *strategy, uint64_t seed)
     if (self->faulty)
         draw_chances(self);
     self->inner->ops->begin(self->inner, seed);
+    strategy->tasks = self->inner->tasks;
 }
 
 /* Any but the first alternative is one. */
@@ -85,6 +86,6 @@ static const struct qp_strategy_ops cancel_ops = {"cancel", begin, choose, NULL,
 
 void qp_cancel_strategy_init(struct qp_cancel_strategy *self, struct qp_strategy *inner, uint64_t at)
 {
-    *self = (struct qp_cancel_strategy){.strategy = {&cancel_ops}, .inner = inner, .at = at};
+    *self = (struct qp_cancel_strategy){.strategy.ops = &cancel_ops, .inner = inner, .at = at};
     qp_random_strategy_init(&self->random);
 }

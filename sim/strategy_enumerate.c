@@ -41,7 +41,7 @@ static const struct qp_strategy_ops enumerate_ops = {"enumerate", begin, choose,
 
 void qp_enumerate_strategy_init(struct qp_enumerate_strategy *self)
 {
-    *self = (struct qp_enumerate_strategy){.strategy = {&enumerate_ops}};
+    *self = (struct qp_enumerate_strategy){.strategy.ops = &enumerate_ops};
 }
 
 bool qp_enumerate_next(struct qp_enumerate_strategy *self)

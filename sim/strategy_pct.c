@@ -74,7 +74,7 @@ static const struct qp_strategy_ops pct_ops = {"pct", begin, choose, learn, NULL
 
 void qp_pct_strategy_init(struct qp_pct_strategy *self, uint32_t depth)
 {
-    *self = (struct qp_pct_strategy){.strategy = {&pct_ops}};
+    *self = (struct qp_pct_strategy){.strategy.ops = &pct_ops};
     self->depth = depth < 1 ? 1 : depth > QP_PCT_DEPTH_MOST ? QP_PCT_DEPTH_MOST : depth;
     qp_random_strategy_init(&self->random);
 }

@@ -33,6 +33,7 @@ static void begin(struct qp_strategy *strategy, uint64_t seed)
     self->first[QP_CHOICE_BLOCKING] = chances[qp_random_draw(&self->random, CHANCES)];
     if (self->chosen != &self->random.strategy)
         self->chosen->ops->begin(self->chosen, ((uint64_t)qp_random_draw(&self->random, UINT32_MAX) << 32) | 1);
+    strategy->tasks = self->chosen->tasks;
 }
 
 static uint32_t choose(struct qp_strategy *strategy, const struct qp_choice *choice)

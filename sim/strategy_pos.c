@@ -80,7 +80,7 @@ static const struct qp_strategy_ops pos_ops = {"pos", begin, choose, NULL, event
 
 void qp_pos_strategy_init(struct qp_pos_strategy *self)
 {
-    *self = (struct qp_pos_strategy){.strategy = {&pos_ops}};
+    *self = (struct qp_pos_strategy){.strategy.ops = &pos_ops};
     qp_random_strategy_init(&self->random);
 }
 

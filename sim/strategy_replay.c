@@ -26,7 +26,7 @@ static const struct qp_strategy_ops replay_ops = {"replay", begin, choose, NULL,
 
 void qp_replay_strategy_init(struct qp_replay_strategy *self, const uint32_t *choices, size_t count)
 {
-    self->strategy.ops = &replay_ops;
+    self->strategy = (struct qp_strategy){.ops = &replay_ops};
     self->counts = NULL;
     self->room = 0;
     self->choices = choices;
