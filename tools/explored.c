@@ -264,7 +264,7 @@ static enum qp_status explore_it(const struct qp_scenario *scenario, const struc
                                  struct qp_explored *explored)
 {
     static const struct qp_exploration usual;
-    struct qp_explored unwanted;
+    struct qp_explored unwanted = {.report = NULL};
     struct work *self = calloc(1, sizeof *self);
     size_t size = 0;
     enum qp_status status = QP_NOMEM;

@@ -395,7 +395,7 @@ static void put_page(struct page *page, const struct qp_trace_meta *meta, const 
 static bool put_file(struct page *page, const char *path, const struct qp_trace_meta *meta,
                      const struct qp_checker *checker)
 {
-    struct whole_file whole;
+    struct whole_file whole = {.path = path};
     if (!whole_begin(&whole, path))
         return false;
     page->file = whole.file;

@@ -415,7 +415,7 @@ static bool put_events(struct writing *self, const struct qp_trace_meta *meta)
 
 static bool put_file(struct writing *self, const char *path, const struct qp_trace_meta *meta)
 {
-    struct whole_file whole;
+    struct whole_file whole = {.path = path};
     if (!whole_begin(&whole, path))
         return false;
     self->file = whole.file;
