@@ -1,11 +1,11 @@
 /*
  * Mutex and readers-writer lock, and the guard of both.
  *
- * State of each: who waits; whether somebody has it alone (a mutex, or for writing), or was handed it and has not run;
- * and of a readers-writer lock the readers, holding or promised. Invariants: somebody waits for a mutex only while it
- * is taken; readers and a writer never have a lock together, its first waiter could not be let in now, and all readers
- * before the first waiting writer are let in together. While nothing but that is to be seen to, `state` shows no more
- * than who has it, and it is taken and released without a look at anything else.
+ * State of each: who waits; whether somebody has it alone (a mutex, or for writing), which its hold says, or was handed
+ * it and has not run; and of a readers-writer lock the readers, holding or promised. Invariants: somebody waits for a
+ * mutex only while it is taken; readers and a writer never have a lock together, its first waiter could not be let in
+ * now, and all readers before the first waiting writer are let in together. While nothing but that is to be seen to,
+ * `state` is 0, and it is taken and released without a look at anything else.
  *
  * Cancelled before the first poll: nothing happened. Waiting: it leaves the queue, and whoever stood behind it may come
  * in now (readers behind a writer). Handed over but not polled: it is passed on as if released. A value is dropped when
@@ -23,29 +23,27 @@
 
 enum stage { NEW, WAITING, GRANTED };
 
-/* `state`, a set of bits. */
+/* `state`, a set of bits: what else is to be seen to than who holds it. */
 enum {
-    HELD = 1,     /* by one, whose hold says more */
-    PROMISED = 2, /* to one, who was handed it and has not run */
-    TAKEN = HELD | PROMISED,
-    HEARD = 4,  /* somebody may listen */
-    WAITED = 8, /* somebody waits, or did when it was released the last time */
-    GIVEN_UP = 16
+    PROMISED = 1, /* to one, who was handed it and has not run */
+    HEARD = 2,    /* somebody may listen */
+    WAITED = 4,   /* somebody waits, or did when it was released the last time */
+    GIVEN_UP = 8
 };
 
 /*
- * What both locks have: the value, who owns the lock, and who keeps it alive: whoever holds it, and `references`. The
- * hold of whoever has it alone is taken from the pool when the lock is made: locking needs no memory, and a copy of a
- * released guard can still be told for what it is when the lock is gone.
+ * What both locks have: the value, who owns the lock, and who keeps it alive: whoever holds it, and `references`. Its
+ * own hold is taken from the pool when the lock is made: to have it alone needs no memory, and a copy of a released
+ * guard can still be told for what it is when the lock is gone.
  */
 struct lock {
     struct qp_object object;
-    struct qp_hold *hold; /* of a mutex, or of a writer */
+    struct qp_hold *hold; /* its own: of whoever has it alone, or of a reader who found that free */
     uint32_t state;
-    uint32_t readers; /* holding or promised; of a mutex none */
+    uint32_t readers; /* who have another hold, or were promised one */
     struct qp_wait_queue waiters;
     uint32_t references;   /* the owner, each future that queued and is not ready */
-    struct qp_hold *spare; /* holds of readers that nobody has: once made, they stay its own */
+    struct qp_hold *spare; /* holds of further readers that nobody has: once made, they stay with it */
     void *value;
     const struct qp_type *type;
     uint64_t value_id;
@@ -109,10 +107,22 @@ QP_COLD static void end(struct lock *lock)
     qp_release(runtime, lock, lock->size);
 }
 
+/* Whether somebody has it alone. */
+static inline bool is_held(const struct lock *lock)
+{
+    return qp_hold_is_held(lock->hold) && lock->hold->style != QP_HOLD_READ;
+}
+
+/* Or was handed it, to have it alone. */
+static inline bool is_taken(const struct lock *lock)
+{
+    return lock->state & PROMISED || is_held(lock);
+}
+
 /* Whether nobody keeps it any longer, and it is no more. */
 static bool end_if_unused(struct lock *lock)
 {
-    if (QP_LIKELY(lock->references || lock->state & HELD || lock->readers))
+    if (QP_LIKELY(lock->references || lock->readers || qp_hold_is_held(lock->hold)))
         return false;
     end(lock);
     return true;
@@ -147,13 +157,13 @@ static void drop(struct lock *lock)
 
 static const char *holder(const struct qp_hold *hold)
 {
-    return hold->task ? qp_task_label(hold->task) : "somebody outside any task";
+    return hold->task ? qp_task_label(hold->task->id) : "somebody outside any task";
 }
 
 static void refuse_holder(const struct lock *lock)
 {
     const struct qp_hold *hold = lock->hold;
-    if (lock->state & HELD)
+    if (is_held(lock))
         qp_misuse("%s destroyed by %s while %s holds it%s: a guard cannot outlive it", qp_object_label(&lock->object),
                   qp_task_label(qp_task_id()), holder(hold), qp_site_label(" since ", hold->site));
 }
@@ -178,7 +188,7 @@ QP_COLD QP_NORETURN static void locked_again(const struct lock *lock)
 /* The caller waits from here on; but never for itself. */
 QP_APART static enum qp_status refuse_relock(const struct lock *lock)
 {
-    if (lock->state & HELD && qp_thread.scope && qp_scope_owns(qp_thread.scope, &lock->hold->owned))
+    if (is_held(lock) && qp_thread.task && qp_thread.scope && qp_scope_owns(qp_thread.scope, &lock->hold->owned))
         locked_again(lock);
     return QP_PENDING;
 }
@@ -191,7 +201,7 @@ static inline enum qp_status queue(struct lock *lock, struct qp_future *future, 
     lock->state |= WAITED;
     qp_wait_queue_push(&lock->waiters, wait, waker);
     future->stage = WAITING;
-    return QP_UNLIKELY(qp_thread.task && qp_thread.task->id == lock->hold->task) ? refuse_relock(lock) : QP_PENDING;
+    return QP_UNLIKELY(lock->hold->task == qp_thread.task) ? refuse_relock(lock) : QP_PENDING;
 }
 
 /* ---- guards ---- */
@@ -242,7 +252,7 @@ void qp_guard_set(const struct qp_guard *guard, void *value)
 void qp_unlock(struct qp_guard *guard)
 {
     struct qp_hold *hold = qp_hold_named(guard->hold, guard->id);
-    *guard = (struct qp_guard){NULL, 0};
+    memset(guard, 0, sizeof *guard);
     if (hold)
         hold->owned.ops->release(&hold->owned);
 }
@@ -271,14 +281,14 @@ static inline enum qp_status acquired(struct qp_hold *hold, const struct qp_owne
 static inline void take_over(struct lock *lock)
 {
     lock->references--;
-    lock->state ^= TAKEN;
+    clear(lock, PROMISED);
 }
 
 /* Of a lock that one has alone. */
 static void say_holder(const struct lock *lock, const char *how, const struct qp_say *to)
 {
     const struct qp_hold *hold = lock->hold;
-    if (lock->state & HELD)
+    if (is_held(lock))
         qp_say(to, ": %s by %s%s", how, holder(hold), qp_site_label(" since ", hold->site));
     else
         qp_say(to, ": %s", lock->state & PROMISED ? "handed to a waiter that has not run" : "free");
@@ -312,7 +322,7 @@ static inline void mutex_hand_over(struct qp_mutex *mutex, struct qp_wait *to)
 /* Nobody has it any more: hands it to the first waiter. */
 static inline void mutex_pass_on(struct qp_mutex *mutex)
 {
-    clear(&mutex->lock, TAKEN);
+    clear(&mutex->lock, PROMISED);
     if (qp_wait_queue_empty(&mutex->lock.waiters))
         clear(&mutex->lock, WAITED);
     else
@@ -332,13 +342,11 @@ QP_APART static void mutex_release_in_turn(struct qp_hold *hold)
 static void mutex_release(struct qp_owned *owned)
 {
     struct qp_hold *hold = qp_hold_of(owned);
-    struct lock *lock = (struct lock *)hold->object;
-    if (QP_UNLIKELY(lock->state != HELD)) {
+    const struct lock *lock = (const struct lock *)hold->object;
+    if (QP_LIKELY(!lock->state))
+        qp_hold_end(hold);
+    else
         mutex_release_in_turn(hold);
-        return;
-    }
-    qp_hold_end(hold);
-    lock->state = 0;
 }
 
 static const struct qp_owned_ops mutex_guard_ops = {"the guard", NULL, mutex_release, qp_hold_object};
@@ -369,7 +377,7 @@ void qp_mutex_give(struct qp_mutex *mutex, const struct qp_handle *to)
 QP_APART static enum qp_status lock_in_turn(struct qp_lock_future *self, struct qp_waker *waker)
 {
     struct lock *lock = &self->mutex->lock;
-    if (self->future.stage == NEW && lock->state & TAKEN)
+    if (self->future.stage == NEW && is_taken(lock))
         return queue(lock, &self->future, &self->wait, waker);
     if (self->future.stage == WAITING) {
         self->wait.waker = waker;
@@ -377,8 +385,6 @@ QP_APART static enum qp_status lock_in_turn(struct qp_lock_future *self, struct 
     }
     if (self->future.stage == GRANTED)
         take_over(lock);
-    else
-        lock->state |= HELD;
     return acquired(lock->hold, &mutex_guard_ops, self->guard);
 }
 
@@ -386,9 +392,8 @@ static enum qp_status lock_poll(struct qp_future *future, struct qp_waker *waker
 {
     struct qp_lock_future *self = (struct qp_lock_future *)future;
     struct lock *lock = &self->mutex->lock;
-    if (QP_UNLIKELY((future->stage | lock->state) != 0))
+    if (QP_UNLIKELY((future->stage | lock->state) != 0 || qp_hold_is_held(lock->hold)))
         return lock_in_turn(self, waker);
-    lock->state = HELD;
     return acquired_plainly(lock->hold, &mutex_guard_ops, self->guard);
 }
 
@@ -414,15 +419,18 @@ const struct qp_future_ops qp_lock_ops = {"lock", lock_poll, lock_drop, lock_obj
 enum qp_status qp_try_lock(struct qp_mutex *mutex, struct qp_guard *guard)
 {
     struct lock *lock = &mutex->lock;
-    enum qp_status status = lock->state & TAKEN ? QP_BUSY : QP_OK;
+    enum qp_status status = is_taken(lock) ? QP_BUSY : QP_OK;
     QP_EMIT(CALLED, .object = lock->object.id, .op = "try_lock", .fields = {(uint64_t)status, 1});
-    if (status != QP_OK)
-        return status;
-    lock->state |= HELD;
-    return acquired(lock->hold, &mutex_guard_ops, guard);
+    return status == QP_OK ? acquired(lock->hold, &mutex_guard_ops, guard) : status;
 }
 
 /* ---- readers-writer lock ---- */
+
+/* All who read, or may. */
+static uint32_t readers_of(const struct lock *lock)
+{
+    return lock->readers + (qp_hold_is_held(lock->hold) && !is_held(lock));
+}
 
 static void rwlock_owned_release(struct qp_owned *owned)
 {
@@ -432,8 +440,9 @@ static void rwlock_owned_release(struct qp_owned *owned)
 static void describe_rwlock(const struct qp_object *object, const struct qp_say *to)
 {
     const struct qp_rwlock *self = (const struct qp_rwlock *)object;
-    if (self->lock.readers)
-        qp_say_count(to, ": ", self->lock.readers, "reader");
+    uint32_t readers = readers_of(&self->lock);
+    if (readers)
+        qp_say_count(to, ": ", readers, "reader");
     else
         say_holder(&self->lock, "held for writing", to);
     qp_say_waiters(to, "waiting", &self->lock.waiters);
@@ -450,11 +459,13 @@ void qp_rwlock_drop(struct qp_rwlock *lock)
 
 void qp_rwlock_destroy(struct qp_rwlock *lock)
 {
+    uint32_t readers;
     if (!lock)
         return;
-    if (lock->lock.readers)
+    readers = readers_of(&lock->lock);
+    if (readers)
         qp_misuse("%s destroyed by %s while %u read it: a guard cannot outlive it", qp_object_label(&lock->lock.object),
-                  qp_task_label(qp_task_id()), lock->lock.readers);
+                  qp_task_label(qp_task_id()), readers);
     destroy(&lock->lock);
 }
 
@@ -471,7 +482,7 @@ static bool writes(const struct qp_rwlock_future *future)
 /* Whether it could come in if nobody waited before it. */
 static bool admits(const struct lock *lock, bool writing)
 {
-    return !(lock->state & TAKEN) && (!writing || !lock->readers);
+    return !is_taken(lock) && (!writing || !readers_of(lock));
 }
 
 static void promise(struct lock *lock, bool writing)
@@ -525,16 +536,23 @@ QP_APART static void released_in_turn(struct lock *lock)
 static void write_release(struct qp_owned *owned)
 {
     struct lock *lock = (struct lock *)qp_hold_released(qp_hold_of(owned))->object;
-    clear(lock, HELD);
     if (QP_UNLIKELY(lock->state != 0))
         released_in_turn(lock);
+}
+
+/* A reader has it no more. */
+static inline void leave(struct lock *lock, struct qp_hold *hold)
+{
+    if (QP_LIKELY(hold == lock->hold))
+        return;
+    qp_hold_keep(&lock->spare, hold);
+    lock->readers--;
 }
 
 QP_APART static void read_release_in_turn(struct qp_hold *hold)
 {
     struct lock *lock = (struct lock *)qp_hold_released(hold)->object;
-    qp_hold_keep(&lock->spare, hold);
-    lock->readers--;
+    leave(lock, hold);
     released_in_turn(lock);
 }
 
@@ -547,8 +565,7 @@ static void read_release(struct qp_owned *owned)
         return;
     }
     qp_hold_end(hold);
-    qp_hold_keep(&lock->spare, hold);
-    lock->readers--;
+    leave(lock, hold);
 }
 
 static const struct qp_owned_ops read_guard_ops = {"a reader's guard", NULL, read_release, qp_hold_object};
@@ -565,11 +582,17 @@ QP_APART static struct qp_hold *make_hold(struct lock *lock)
     return hold ? qp_hold_prepare(hold, &lock->object, QP_HOLD_READ, 1) : NULL;
 }
 
-/* A writer's hold is the lock's own. NULL: no memory. */
-static inline struct qp_hold *take_hold(struct lock *lock, bool writing)
+/* For a reader who finds the lock's own in use, or waits. NULL: no memory. */
+static struct qp_hold *take_hold(struct lock *lock)
 {
-    struct qp_hold *hold = writing ? lock->hold : qp_hold_take_kept(&lock->spare);
+    struct qp_hold *hold = qp_hold_take_kept(&lock->spare);
     return QP_LIKELY(hold != NULL) ? hold : make_hold(lock);
+}
+
+/* For whoever comes in now. NULL: no memory. */
+static struct qp_hold *free_hold(struct lock *lock)
+{
+    return qp_hold_is_held(lock->hold) ? take_hold(lock) : lock->hold;
 }
 
 /* Whether it can come in at once, past nobody. */
@@ -579,12 +602,12 @@ static bool is_free(const struct lock *lock, bool writing)
 }
 
 /* Comes in, past nobody. Returns the table of its guards. */
-static inline const struct qp_owned_ops *enter(struct lock *lock, bool writing)
+static inline const struct qp_owned_ops *enter(struct lock *lock, struct qp_hold *hold, bool writing)
 {
-    if (writing)
-        lock->state |= HELD;
-    else
-        lock->readers++;
+    enum qp_hold_style style = writing ? QP_HOLD_WRITE : QP_HOLD_READ;
+    if (QP_UNLIKELY(hold->style != style))
+        hold->style = style;
+    lock->readers += hold != lock->hold;
     return writing ? &write_guard_ops : &read_guard_ops;
 }
 
@@ -592,11 +615,12 @@ static inline const struct qp_owned_ops *enter(struct lock *lock, bool writing)
 QP_APART static enum qp_status enter_first(struct qp_rwlock_future *self, struct qp_waker *waker)
 {
     struct lock *lock = &self->lock->lock;
-    self->hold = take_hold(lock, writes(self));
+    bool free_now = is_free(lock, writes(self));
+    self->hold = free_now ? free_hold(lock) : writes(self) ? lock->hold : take_hold(lock);
     if (!self->hold)
         return QP_NOMEM;
-    if (is_free(lock, writes(self)))
-        return acquired(self->hold, enter(lock, writes(self)), self->guard);
+    if (free_now)
+        return acquired(self->hold, enter(lock, self->hold, writes(self)), self->guard);
     return queue(lock, &self->future, &self->wait, waker);
 }
 
@@ -612,7 +636,7 @@ QP_APART static enum qp_status enter_in_turn(struct qp_rwlock_future *self, stru
     }
     if (writes(self)) {
         take_over(lock);
-        return acquired(self->hold, &write_guard_ops, self->guard);
+        return acquired(self->hold, enter(lock, self->hold, true), self->guard);
     }
     lock->references--;
     return acquired(self->hold, &read_guard_ops, self->guard);
@@ -621,11 +645,10 @@ QP_APART static enum qp_status enter_in_turn(struct qp_rwlock_future *self, stru
 static inline enum qp_status rwlock_poll(struct qp_rwlock_future *self, struct qp_waker *waker, bool writing)
 {
     struct lock *lock = &self->lock->lock;
-    struct qp_hold *hold;
-    if (QP_UNLIKELY((self->future.stage | lock->state | (writing ? lock->readers : 0)) != 0))
+    struct qp_hold *hold = lock->hold;
+    if (QP_UNLIKELY((self->future.stage | lock->state | (writing ? lock->readers : 0)) != 0 || qp_hold_is_held(hold)))
         return enter_in_turn(self, waker);
-    hold = take_hold(lock, writing);
-    return QP_LIKELY(hold != NULL) ? acquired_plainly(hold, enter(lock, writing), self->guard) : QP_NOMEM;
+    return acquired_plainly(hold, enter(lock, hold, writing), self->guard);
 }
 
 static enum qp_status read_poll(struct qp_future *future, struct qp_waker *waker)
@@ -666,11 +689,11 @@ const struct qp_future_ops qp_write_ops = {"write", write_poll, rwlock_drop, rwl
 static enum qp_status try_enter(struct lock *lock, bool writing, struct qp_guard *guard)
 {
     bool free_now = is_free(lock, writing);
-    struct qp_hold *hold = free_now ? take_hold(lock, writing) : NULL;
+    struct qp_hold *hold = free_now ? free_hold(lock) : NULL;
     enum qp_status status = !free_now ? QP_BUSY : hold ? QP_OK : QP_NOMEM;
     QP_EMIT(CALLED, .object = lock->object.id, .op = writing ? "try_write" : "try_read",
             .fields = {(uint64_t)status, 1});
-    return status == QP_OK ? acquired(hold, enter(lock, writing), guard) : status;
+    return status == QP_OK ? acquired(hold, enter(lock, hold, writing), guard) : status;
 }
 
 enum qp_status qp_try_read(struct qp_rwlock *lock, struct qp_guard *guard)

@@ -1,8 +1,8 @@
 /*
  * Semaphore.
  *
- * State: `available` permits that are free, the waiters, each with what it wants and has got, and whether it is closed.
- * Invariants: while somebody waits nothing is available (the first waiter takes what comes free until it has all); a
+ * State: the permits that are free, the waiters, each with what it wants and has got, and whether it is closed.
+ * Invariants: while somebody waits nothing is free (the first waiter takes what comes free until it has all); a
  * waiter that has all is out of the queue and granted; free + gathered + granted + held is `total`: what was created
  * and added, less what was forgotten. While nothing but that is to be seen to, `careful` is 0, and permits are acquired
  * and released without a look at anything else.
@@ -32,13 +32,25 @@ enum {
 struct qp_semaphore {
     struct qp_object object;
     uint32_t careful;
-    uint32_t available;
-    struct qp_hold *spare; /* holds that nobody has: once made, they stay its own */
+    uint32_t available;    /* that are free, or are held by its own hold */
+    struct qp_hold *hold;  /* its own: of whoever found that free */
+    struct qp_hold *spare; /* further holds that nobody has: once made, they stay with it */
     struct qp_wait_queue waiters;
     uint32_t references; /* the owner, futures that queued and are not ready, permits of none; other permits keep it */
     uint32_t total;
     struct qp_owned owned;
 };
+
+/* Permits that its own hold has. */
+static inline uint32_t held_by_own(const struct qp_semaphore *self)
+{
+    return qp_hold_is_held(self->hold) ? self->hold->count : 0;
+}
+
+static inline uint32_t free_permits(const struct qp_semaphore *self)
+{
+    return self->available - held_by_own(self);
+}
 
 static void owned_release(struct qp_owned *owned)
 {
@@ -48,7 +60,7 @@ static void owned_release(struct qp_owned *owned)
 static void describe(const struct qp_object *object, const struct qp_say *to)
 {
     const struct qp_semaphore *self = (const struct qp_semaphore *)object;
-    qp_say(to, ": %" PRIu32 " of %" PRIu32 " permits free%s", self->available, self->total,
+    qp_say(to, ": %" PRIu32 " of %" PRIu32 " permits free%s", free_permits(self), self->total,
            self->careful & CLOSED ? ", closed" : "");
     qp_say_waiters(to, "waiting to acquire", &self->waiters);
 }
@@ -67,11 +79,18 @@ struct qp_semaphore *qp_semaphore_create(const char *name, int64_t permits)
 {
     uint64_t count = permits < 0 ? 0 : (uint64_t)permits;
     struct qp_semaphore *self;
+    struct qp_runtime *runtime = qp_thread.runtime;
+    struct qp_hold *hold;
     refuse_too_many(NULL, count);
-    self = qp_allocate(qp_thread.runtime, sizeof *self);
-    if (!self)
+    hold = qp_hold_take(runtime);
+    self = hold ? qp_allocate(runtime, sizeof *self) : NULL;
+    if (!self) {
+        if (hold)
+            qp_hold_give_back(runtime, hold);
         return NULL;
+    }
     qp_object_init(&self->object, &semaphore_kind, name, count);
+    self->hold = qp_hold_prepare(hold, &self->object, QP_HOLD_PERMIT, 0);
     self->references = 1;
     self->available = self->total = (uint32_t)count;
     self->careful = qp_runtime_is_heard(self->object.runtime) ? HEARD : 0;
@@ -85,6 +104,7 @@ QP_COLD static void end(struct qp_semaphore *self)
 {
     struct qp_runtime *runtime = self->object.runtime;
     qp_object_end(&self->object);
+    qp_hold_give_back(runtime, self->hold);
     qp_hold_give_back_all(runtime, self->spare);
     qp_release(runtime, self, sizeof *self);
 }
@@ -92,7 +112,7 @@ QP_COLD static void end(struct qp_semaphore *self)
 /* Ends it, if nobody keeps it any longer. */
 static void end_if_unused(struct qp_semaphore *self)
 {
-    if (QP_UNLIKELY(!self->references && self->available == self->total))
+    if (QP_UNLIKELY(!self->references && free_permits(self) == self->total))
         end(self);
 }
 
@@ -122,12 +142,14 @@ void qp_semaphore_drop(struct qp_semaphore *self)
 
 void qp_semaphore_destroy(struct qp_semaphore *self)
 {
+    uint32_t out;
     if (!self)
         return;
     refuse_waiters(self);
-    if (self->references > 1 || self->available != self->total) /* also: a waiter was handed some and has not run */
+    out = self->total - free_permits(self);
+    if (self->references > 1 || out) /* also: a waiter was handed some and has not run */
         qp_misuse("%s destroyed by %s while %u of its permits are out: a permit cannot outlive it",
-                  qp_object_label(&self->object), qp_task_label(qp_task_id()), self->total - self->available);
+                  qp_object_label(&self->object), qp_task_label(qp_task_id()), out);
     qp_semaphore_drop(self);
 }
 
@@ -172,11 +194,20 @@ static void add(struct qp_semaphore *self, uint32_t count)
     self->careful &= ~(uint32_t)WAITED;
 }
 
+/* A hold that was released is at hand for the next. Its permits are nobody's yet. */
+static inline void keep(struct qp_semaphore *self, struct qp_hold *hold)
+{
+    if (QP_LIKELY(hold == self->hold))
+        self->available -= hold->count;
+    else
+        qp_hold_keep(&self->spare, hold);
+}
+
 QP_APART static void release_in_turn(struct qp_hold *hold)
 {
     struct qp_semaphore *self = (struct qp_semaphore *)qp_hold_released(hold)->object;
     uint32_t count = hold->count;
-    qp_hold_keep(&self->spare, hold);
+    keep(self, hold);
     self->references -= count == 0;
     add(self, count);
     end_if_unused(self);
@@ -185,14 +216,11 @@ QP_APART static void release_in_turn(struct qp_hold *hold)
 static void permit_release(struct qp_owned *owned)
 {
     struct qp_hold *hold = qp_hold_of(owned);
-    struct qp_semaphore *self = (struct qp_semaphore *)hold->object;
-    if (QP_UNLIKELY((self->careful != 0) | (hold->count == 0))) {
+    const struct qp_semaphore *self = (const struct qp_semaphore *)hold->object;
+    if (QP_UNLIKELY((self->careful != 0) | (hold->count == 0) | (hold != self->hold)))
         release_in_turn(hold);
-        return;
-    }
-    qp_hold_end(hold);
-    qp_hold_keep(&self->spare, hold);
-    self->available += hold->count;
+    else
+        qp_hold_end(hold); /* which makes its permits free */
 }
 
 static const struct qp_owned_ops permit_ops = {"a permit", NULL, permit_release, qp_hold_object};
@@ -200,7 +228,7 @@ static const struct qp_owned_ops permit_ops = {"a permit", NULL, permit_release,
 void qp_semaphore_release(struct qp_semaphore_permit *permit)
 {
     struct qp_hold *hold = qp_hold_named(permit->hold, permit->id);
-    *permit = (struct qp_semaphore_permit){NULL, 0};
+    memset(permit, 0, sizeof *permit);
     if (hold)
         permit_release(&hold->owned);
 }
@@ -209,13 +237,15 @@ void qp_semaphore_forget(struct qp_semaphore_permit *permit)
 {
     struct qp_hold *hold = qp_hold_named(permit->hold, permit->id);
     struct qp_semaphore *self;
-    *permit = (struct qp_semaphore_permit){NULL, 0};
+    memset(permit, 0, sizeof *permit);
     if (!hold)
         return;
     self = (struct qp_semaphore *)hold->object;
     QP_EMIT(HOLD_FORGOTTEN, .object = self->object.id, .fields = {hold->id, hold->count, hold->style});
     self->references += hold->count != 0; /* a permit of none from here on */
     self->total -= hold->count;
+    if (hold == self->hold)
+        self->available -= hold->count;
     hold->count = 0;
     release_in_turn(hold);
 }
@@ -227,8 +257,9 @@ void qp_semaphore_permit_give(const struct qp_semaphore_permit *permit, const st
 
 uint32_t qp_available_permits(const struct qp_semaphore *self)
 {
-    QP_EMIT(CALLED, .object = self->object.id, .op = "available_permits", .fields = {QP_OK, self->available});
-    return self->available;
+    uint32_t available = free_permits(self);
+    QP_EMIT(CALLED, .object = self->object.id, .op = "available_permits", .fields = {QP_OK, available});
+    return available;
 }
 
 void qp_add_permits(struct qp_semaphore *self, uint32_t count)
@@ -263,19 +294,25 @@ QP_APART static struct qp_hold *make_hold(struct qp_semaphore *self)
     return hold ? qp_hold_prepare(hold, &self->object, QP_HOLD_PERMIT, 0) : NULL;
 }
 
-/* NULL: no memory. */
-static inline struct qp_hold *take_hold(struct qp_semaphore *self)
+/* For one who finds its own in use, or waits. NULL: no memory. */
+static struct qp_hold *take_hold(struct qp_semaphore *self)
 {
     struct qp_hold *hold = qp_hold_take_kept(&self->spare);
     return QP_LIKELY(hold != NULL) ? hold : make_hold(self);
+}
+
+/* For one who takes what is there. NULL: no memory. */
+static struct qp_hold *free_hold(struct qp_semaphore *self)
+{
+    return qp_hold_is_held(self->hold) ? take_hold(self) : self->hold;
 }
 
 /* Takes what is there (nothing, where somebody waits), and queues for the rest. */
 static void queue(struct qp_acquire_future *future, struct qp_waker *waker)
 {
     struct qp_semaphore *self = future->semaphore;
-    future->got = self->available;
-    self->available = 0;
+    future->got = free_permits(self);
+    self->available -= future->got;
     self->references++;
     self->careful |= WAITED;
     qp_wait_queue_push(&self->waiters, &future->wait, waker);
@@ -309,17 +346,19 @@ static enum qp_status acquired(struct qp_semaphore *self, struct qp_hold *hold, 
 static enum qp_status acquire_now(struct qp_semaphore *self, struct qp_hold *hold, uint32_t count,
                                   struct qp_semaphore_permit *permit)
 {
-    self->available -= count;
+    if (hold != self->hold)
+        self->available -= count;
     return acquired(self, hold, count, permit);
 }
 
 QP_APART static enum qp_status acquire_first(struct qp_acquire_future *self, struct qp_waker *waker)
 {
     struct qp_semaphore *semaphore = self->semaphore;
-    self->hold = take_hold(semaphore);
+    bool enough = free_permits(semaphore) >= self->wanted;
+    self->hold = enough ? free_hold(semaphore) : take_hold(semaphore);
     if (!self->hold)
         return QP_NOMEM;
-    if (semaphore->available >= self->wanted)
+    if (enough)
         return acquire_now(semaphore, self->hold, self->wanted, self->permit);
     queue(self, waker);
     return QP_PENDING;
@@ -331,7 +370,7 @@ QP_COLD static void tell_asked(const struct qp_acquire_future *self)
         qp_tell_asked(&self->future, 0, self->wanted, 0);
 }
 
-/* There are too few (none, where somebody waits), or it has got them, or more is to be seen to. */
+/* There are too few (none, where somebody waits), or it has got them, or more is to be seen to, also by a hold. */
 QP_APART static enum qp_status acquire_in_turn(struct qp_acquire_future *self, struct qp_waker *waker)
 {
     struct qp_semaphore *semaphore = self->semaphore;
@@ -355,14 +394,12 @@ static enum qp_status acquire_poll(struct qp_future *future, struct qp_waker *wa
 {
     struct qp_acquire_future *self = (struct qp_acquire_future *)future;
     struct qp_semaphore *semaphore = self->semaphore;
-    struct qp_hold *hold;
-    if (QP_UNLIKELY((future->stage | semaphore->careful) != 0 || self->wanted - 1 >= semaphore->available))
+    struct qp_hold *hold = semaphore->hold;
+    if (QP_UNLIKELY((future->stage | semaphore->careful) != 0 || self->wanted - 1 >= semaphore->available ||
+                    qp_hold_is_held(hold)))
         return acquire_in_turn(self, waker);
-    hold = take_hold(semaphore);
-    if (QP_UNLIKELY(!hold))
-        return QP_NOMEM;
-    semaphore->available -= self->wanted;
-    hold->count = self->wanted;
+    if (QP_UNLIKELY(hold->count != self->wanted))
+        hold->count = self->wanted;
     self->permit->hold = hold;
     return qp_hold_begin(hold, &permit_ops, &self->permit->id);
 }
@@ -386,11 +423,11 @@ enum qp_status qp_try_acquire(struct qp_semaphore *semaphore, struct qp_semaphor
 
 enum qp_status qp_try_acquire_many(struct qp_semaphore *self, uint32_t count, struct qp_semaphore_permit *permit)
 {
-    enum qp_status status = self->careful & CLOSED    ? QP_SEMAPHORE_CLOSED
-                            : self->available < count ? QP_NO_PERMITS
-                                                      : QP_OK;
+    enum qp_status status = self->careful & CLOSED       ? QP_SEMAPHORE_CLOSED
+                            : free_permits(self) < count ? QP_NO_PERMITS
+                                                         : QP_OK;
     struct qp_hold *hold = NULL;
-    if (status == QP_OK && !(hold = take_hold(self)))
+    if (status == QP_OK && !(hold = free_hold(self)))
         status = QP_NOMEM;
     QP_EMIT(CALLED, .object = self->object.id, .op = "try_acquire", .fields = {(uint64_t)status, count});
     return status == QP_OK ? acquire_now(self, hold, count, permit) : status;

@@ -347,11 +347,18 @@ static inline bool is_own_yield(const struct qp_coroutine *self, const struct qp
     return future->ops == &qp_yield_ops && future->state == QP_FUTURE_NEW && (self->future.stage & QP_COROUTINE_TASK);
 }
 
+/* What it waits for, and where, which stand together: both are cleared by one store. */
+static inline void forget_awaited(struct qp_coroutine *self)
+{
+    enum { BEGIN = offsetof(struct qp_coroutine, awaiting), END = offsetof(struct qp_coroutine, floor) };
+    _Static_assert(END - BEGIN == sizeof self->awaiting + sizeof self->site, "they stand together");
+    memset((char *)self + BEGIN, 0, END - BEGIN);
+}
+
 /* An await is over, with that. */
 static inline enum qp_status over(struct qp_coroutine *self, enum qp_status status)
 {
-    self->awaiting = NULL;
-    self->site = NULL;
+    forget_awaited(self);
     if (QP_UNLIKELY(status != QP_OK) && qp_thread.runtime)
         qp_thread.runtime->failure = status;
     return status;
@@ -417,8 +424,9 @@ QP_APART static enum qp_status await_specially(struct qp_future *future, const s
 }
 
 /*
- * Else: an await that is over as soon as what it waits for is ready. It keeps nothing in a register over a poll or a
- * switch, but finds it again where it put it, so that what is ready at once costs little more than its poll.
+ * Else: an await that is over as soon as what it waits for is ready. It keeps nothing but the coroutine in a register
+ * over a poll, and nothing over a switch, but finds it again where it put it, so that what is ready at once costs
+ * little more than its poll.
  */
 
 static inline enum qp_status poll_awaited(const struct qp_coroutine *self)
@@ -429,9 +437,8 @@ static inline enum qp_status poll_awaited(const struct qp_coroutine *self)
     return future->ops->poll(future, self->waker);
 }
 
-static inline enum qp_status polled_ready(enum qp_status status)
+static inline enum qp_status polled_ready(struct qp_coroutine *self, enum qp_status status)
 {
-    struct qp_coroutine *self = qp_thread.coroutine;
     self->awaiting->state = QP_FUTURE_DONE;
     return over(self, status);
 }
@@ -452,7 +459,7 @@ QP_APART static enum qp_status wait_long(void)
         suspend_told(self, false);
         status = poll_awaited(qp_thread.coroutine);
     } while (status == QP_PENDING);
-    return polled_ready(status);
+    return polled_ready(qp_thread.coroutine, status);
 }
 
 /* The same where the next task is the only choice, as long as it is plain. */
@@ -466,7 +473,7 @@ QP_APART static enum qp_status wait_for_others(void)
             return wait_long();
         status = poll_awaited(qp_thread.coroutine);
     } while (status == QP_PENDING);
-    return polled_ready(status);
+    return polled_ready(qp_thread.coroutine, status);
 }
 
 /* The same. As long as its task is woken at once and nobody else is ready, it is the next itself, and needs no switch.
@@ -485,7 +492,7 @@ QP_APART static enum qp_status wait_plainly(void)
         runtime->steps++;
         status = poll_awaited(self);
     } while (status == QP_PENDING);
-    return polled_ready(status);
+    return polled_ready(qp_thread.coroutine, status);
 }
 
 /* A task's own wait to yield: it is woken at once, and ready when it is polled again. */
@@ -502,11 +509,11 @@ QP_APART static enum qp_status yield_to_others(void)
     begin_to_yield(self);
     if (QP_UNLIKELY(!suspend_plainly(self)))
         return wait_long();
-    return polled_ready(QP_OK);
+    return polled_ready(qp_thread.coroutine, QP_OK);
 }
 
 /* The same. Where nobody else is ready, it is the next itself. */
-static inline enum qp_status yield_plainly(const struct qp_coroutine *self)
+QP_APART static enum qp_status yield_plainly(struct qp_coroutine *self)
 {
     struct qp_runtime *runtime = qp_thread.runtime;
     if (QP_UNLIKELY(is_chosen())) {
@@ -516,12 +523,14 @@ static inline enum qp_status yield_plainly(const struct qp_coroutine *self)
     if (qp_ready_count(&runtime->ready) || !may_go_on(self) || !has_held(self))
         return yield_to_others();
     runtime->steps++;
-    return polled_ready(QP_OK);
+    return polled_ready(self, QP_OK);
 }
 
-/* What it waits for is pending. */
-static inline enum qp_status wait(void)
+/* What it waits for is pending, or, which is seldom, has failed. */
+QP_APART static enum qp_status not_ok(struct qp_coroutine *self, enum qp_status status)
 {
+    if (QP_UNLIKELY(status != QP_PENDING))
+        return polled_ready(self, status);
     return QP_UNLIKELY(is_chosen()) ? wait_long() : wait_plainly();
 }
 
@@ -536,7 +545,7 @@ enum qp_status qp_await_at(struct qp_future *future, const struct qp_site *site)
     if (QP_UNLIKELY(is_own_yield(self, future)))
         return yield_plainly(self);
     status = poll_awaited(self);
-    return QP_LIKELY(status != QP_PENDING) ? polled_ready(status) : wait();
+    return QP_LIKELY(status == QP_OK) ? polled_ready(self, QP_OK) : not_ok(self, status);
 }
 
 void qp_unwind(void)

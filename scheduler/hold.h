@@ -16,7 +16,7 @@ struct qp_hold {
     struct qp_owned owned;
     struct qp_object *object;
     uint64_t id;
-    uint64_t task; /* who got it, or was given it; 0: no task */
+    const struct qp_task *task; /* who got it, or was given it; NULL: no task */
     union {
         const struct qp_site *site; /* and where it was got */
         struct qp_hold *next;       /* where holds are kept that nobody has */
@@ -102,10 +102,16 @@ static inline struct qp_hold *qp_hold_prepare(struct qp_hold *hold, struct qp_ob
 static inline enum qp_status qp_hold_begin(struct qp_hold *hold, const struct qp_owned_ops *ops, uint64_t *id)
 {
     *id = hold->id;
-    hold->task = qp_thread.task ? qp_thread.task->id : 0;
+    hold->task = qp_thread.task;
     hold->site = qp_site_now();
     qp_own_again(&hold->owned, ops);
     return QP_OK;
+}
+
+/* Whether anybody has it: from when it began to when it ended. */
+static inline bool qp_hold_is_held(const struct qp_hold *hold)
+{
+    return hold->owned.ops != &qp_owned_nothing;
 }
 
 /* It is held no more. Likewise. */

@@ -264,6 +264,7 @@ struct qp_hold_slab {
 static struct qp_hold *begin(struct qp_hold *hold, uint64_t id)
 {
     hold->owned.link.prev = hold->owned.link.next = &hold->owned.link;
+    hold->owned.ops = &qp_owned_nothing;
     hold->id = id;
     return hold;
 }
@@ -334,6 +335,6 @@ void qp_hold_given(struct qp_hold *hold, uint64_t id, const struct qp_handle *to
         qp_misuse("%s that is empty or was released is given away by %s", noun,
                   qp_task_label(qp_thread.task ? qp_thread.task->id : 0));
     qp_owned_give(&hold->owned, to, noun);
-    hold->task = to->id;
+    hold->task = to->task;
     QP_EMIT(HOLD_GIVEN, .object = hold->object->id, .fields = {hold->id, to->id});
 }

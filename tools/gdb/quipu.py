@@ -356,12 +356,17 @@ def oneshot_state(runtime, o):
             waiters("waiting to receive", o["receiving"]))
 
 
+def is_held(hold):
+    """What nobody has stays where it is, with the table of nothing."""
+    return function_of(hold["owned"]["ops"]["release"]) != ("object.c", "nothing_release")
+
+
 def holder(runtime, lock, how):
     hold = lock["hold"]
-    if not has_bit(lock["state"], "lock.c", "HELD"):
+    if not is_held(hold):
         promised = has_bit(lock["state"], "lock.c", "PROMISED")
         return ": handed to a waiter that has not run" if promised else ": free"
-    who = task_label(runtime, int(hold["task"])) if int(hold["task"]) else "somebody outside any task"
+    who = task_label(runtime, int(hold["task"]["id"])) if int(hold["task"]) else "somebody outside any task"
     since = " since %s:%d" % (text(hold["site"]["file"]), int(hold["site"]["line"])) if int(hold["site"]) else ""
     return ": %s by %s%s" % (how, who, since)
 
@@ -371,8 +376,11 @@ def mutex_state(runtime, o):
 
 
 def rwlock_state(runtime, o):
-    if int(o["lock"]["readers"]):
-        said = ": " + count_of(int(o["lock"]["readers"]), "reader")
+    hold = o["lock"]["hold"]
+    reads = function_of(hold["owned"]["ops"]["release"]) == ("lock.c", "read_release")
+    readers = int(o["lock"]["readers"]) + reads
+    if readers:
+        said = ": " + count_of(readers, "reader")
     else:
         said = holder(runtime, o["lock"], "held for writing")
     return said + waiters("waiting", o["lock"]["waiters"])
@@ -380,7 +388,8 @@ def rwlock_state(runtime, o):
 
 def semaphore_state(runtime, o):
     closed = ", closed" if has_bit(o["careful"], "semaphore.c", "CLOSED") else ""
-    return (": %d of %d permits free%s" % (o["available"], o["total"], closed) +
+    free = int(o["available"]) - (int(o["hold"]["count"]) if is_held(o["hold"]) else 0)
+    return (": %d of %d permits free%s" % (free, o["total"], closed) +
             waiters("waiting to acquire", o["waiters"]))
 
 
