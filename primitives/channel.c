@@ -1,13 +1,14 @@
 /*
  * Channels: bounded and unbounded, many senders, cloneable receivers.
  *
- * State: a ring of slots, as many as the capacity (without a bound: as there are now); how many of them are buffered,
- * and how many are reserved (by permits, and by waiting sends and reserves that were granted one and have not run); the
- * queues of those who wait to send and to receive, and of those who waited to send, were granted or refused it, and
- * have not run; how many senders and receivers there are; whether it is closed. Invariants: what is neither buffered
- * nor reserved is free. Somebody waits to send only while nothing is free. Only the first of those who wait to receive
- * may take, and it has been woken since it can: so a value behind another wakes nobody. The end: drained, nothing
- * reserved, and closed or without senders. Whatever brings it about wakes the first receiver.
+ * State: a ring of slots, of which as many may be in use as the capacity (without a bound: as there are now); how many
+ * values entered and left it, which says how many are buffered, and where; how many slots are reserved (by permits, and
+ * by waiting sends and reserves that were granted one and have not run); the queue of those who wait to receive; one of
+ * those who waited to send, were granted or refused it and have not run, and behind them of those who wait for it; how
+ * many senders and receivers there are; whether it is closed. Invariants: what is neither buffered nor reserved is
+ * free. Somebody waits to send only while nothing is free. Only the first of those who wait to receive may take, and it
+ * has been woken since it can: so a value behind another wakes nobody. The end: drained, nothing reserved, and closed
+ * or without senders. Whatever brings it about wakes the first receiver.
  *
  * Cancelled sends and reserves. Before the first poll: the value is dropped. Waiting: they leave the queue, likewise.
  * Granted but not polled: the slot is passed on, likewise. Refused but not polled: likewise, for nobody hears of it.
@@ -44,27 +45,35 @@ struct qp_receiver {
 
 struct qp_channel {
     struct qp_object object;
-    size_t buffered, reserved;
-    size_t room;      /* slots of the ring */
-    char *in, *out;   /* the slot of the next value that enters, and of the first to leave */
-    char *ring, *end; /* the first slot, and behind the last */
-    size_t stride;    /* from a slot to the next; where values have numbers, these stand between them */
-    size_t size;      /* of a value */
-    union {
-        struct {
-            bool closed;
-            bool numbered; /* its values are: somebody may listen */
-        };
-        uint16_t special; /* not 0: either */
-    };
+    size_t entered, left; /* values, ever: of each, modulo the slots, its place */
+    size_t reserved;
+    size_t room;    /* slots that may be in use */
+    size_t mask;    /* slots of the ring, a power of two, less one */
+    char *ring;     /* the first slot */
+    size_t stride;  /* from a slot to the next; where values have numbers, these stand between them */
+    size_t size;    /* of a value */
+    uint32_t state; /* a set of bits */
     bool bounded;
-    struct qp_wait_queue receiving, sending, settled;
+    struct qp_wait_queue receiving, sending;
+    struct qp_wait *waiting; /* the first of `sending` who still waits, or the queue's end */
     size_t senders, receivers;
     size_t references; /* senders, receivers, permits, and who is at work on it */
     size_t dropped;    /* values, ever */
     const struct qp_type *type;
     struct qp_sender first_sender; /* the first of each lies here */
     struct qp_receiver first_receiver;
+};
+
+/* `state`. */
+enum {
+    CLOSED = 1,
+    NUMBERED = 2,  /* its values are: somebody may listen */
+    SENDING = 4,   /* somebody waits to send */
+    RECEIVING = 8, /* and to receive; also who was woken and has not run */
+
+    /* None of these: a value that enters behind another, and one that leaves, are nobody else's concern. */
+    SEND_SPECIALLY = CLOSED | NUMBERED,
+    RECV_SPECIALLY = CLOSED | NUMBERED | SENDING | RECEIVING
 };
 
 enum { UNBOUNDED_ROOM = 8 };
@@ -79,25 +88,25 @@ struct label {
 static size_t number_room(const struct qp_channel *self)
 {
     size_t align = self->type->align;
-    return !self->numbered ? 0 : align < sizeof(struct label) ? sizeof(struct label) : align;
+    return !(self->state & NUMBERED) ? 0 : align < sizeof(struct label) ? sizeof(struct label) : align;
 }
 
-static void set_ring(struct qp_channel *self, char *memory, size_t room)
+/* Of so many slots, all of which may be in use. */
+static void set_ring(struct qp_channel *self, char *memory, size_t slots)
 {
-    self->ring = self->in = self->out = memory + number_room(self);
-    self->end = self->ring + room * self->stride;
-    self->room = room;
+    self->ring = memory + number_room(self);
+    self->mask = slots - 1;
+    self->room = slots;
 }
 
-static char *next_slot(const struct qp_channel *self, char *slot)
+static inline char *slot_of(const struct qp_channel *self, size_t value)
 {
-    slot += self->stride;
-    return slot == self->end ? self->ring : slot;
+    return self->ring + (value & self->mask) * self->stride;
 }
 
 static size_t ring_size(const struct qp_channel *self)
 {
-    return (size_t)(self->end - self->ring);
+    return (self->mask + 1) * self->stride;
 }
 
 static char *ring_memory(const struct qp_channel *self)
@@ -108,14 +117,19 @@ static char *ring_memory(const struct qp_channel *self)
 /* Copies all slots, each with the number before it, the first to leave first. */
 static void copy_slots(const struct qp_channel *self, char *to)
 {
-    size_t until_end = (size_t)(self->end - self->out);
-    memcpy(to, self->out - number_room(self), until_end);
-    memcpy(to + until_end, ring_memory(self), ring_size(self) - until_end);
+    size_t until_out = (self->left & self->mask) * self->stride, until_end = ring_size(self) - until_out;
+    memcpy(to, ring_memory(self) + until_out, until_end);
+    memcpy(to + until_end, ring_memory(self), until_out);
 }
 
-static bool has_slot(const struct qp_channel *self)
+static inline size_t buffered(const struct qp_channel *self)
 {
-    return self->buffered + self->reserved < self->room;
+    return self->entered - self->left;
+}
+
+static inline bool has_slot(const struct qp_channel *self)
+{
+    return buffered(self) + self->reserved < self->room;
 }
 
 /* Twice as many slots. QP_NOMEM. */
@@ -128,15 +142,21 @@ static enum qp_status grow(struct qp_channel *self)
         return QP_NOMEM;
     copy_slots(self, memory);
     set_ring(self, memory, self->room * 2);
-    self->in = self->ring + self->buffered * self->stride;
+    self->entered = buffered(self);
+    self->left = 0;
     qp_release(self->object.runtime, old, size);
     return QP_OK;
+}
+
+static inline bool is_closed(const struct qp_channel *self)
+{
+    return self->state & CLOSED;
 }
 
 /* A slot is wanted: QP_OK where there is one, or could be made; else QP_SEND_FAILED, QP_FULL, QP_NOMEM. */
 static inline enum qp_status want_slot(struct qp_channel *self)
 {
-    if (QP_UNLIKELY(self->closed))
+    if (QP_UNLIKELY(is_closed(self)))
         return QP_SEND_FAILED;
     if (has_slot(self))
         return QP_OK;
@@ -147,7 +167,7 @@ static inline enum qp_status want_slot(struct qp_channel *self)
 
 static bool ended(const struct qp_channel *self)
 {
-    return !self->buffered && !self->reserved && (self->closed || !self->senders);
+    return !buffered(self) && !self->reserved && (is_closed(self) || !self->senders);
 }
 
 /* Wakes the first who waits to receive: it can go on. Returns QP_OK, for it is the last thing that is done. */
@@ -160,30 +180,44 @@ QP_APART static enum qp_status wake_first(struct qp_channel *self)
 /* The same, if there is one, and it can. */
 static inline void wake_receiver(struct qp_channel *self)
 {
-    if (!qp_wait_queue_empty(&self->receiving) && (self->buffered || ended(self)))
+    if (self->state & RECEIVING && (buffered(self) || ended(self)))
         wake_first(self);
 }
 
-/* The wait of a send or reserve is over, and it will hear how when it is polled. Both begin with the same members. */
-static void settle(struct qp_channel *self, struct qp_wait *wait, enum stage stage)
+/* The waits of sends and reserves begin with the same members. */
+static struct qp_future *future_of(struct qp_wait *wait)
 {
-    qp_wait_queue_push(&self->settled, wait, wait->waker);
-    QP_CONTAINER(wait, struct qp_send_future, wait)->future.stage = (uint8_t)stage;
+    return &QP_CONTAINER(wait, struct qp_send_future, wait)->future;
 }
 
-static inline void grant_slot(struct qp_channel *self, struct qp_wait *to)
+/* The first who waits to send waits no more, or leaves. */
+static inline void next_sending(struct qp_channel *self)
+{
+    self->waiting = self->waiting->next;
+    if (self->waiting == &self->sending.end)
+        self->state &= ~(uint32_t)SENDING;
+}
+
+/* Its wait is over, and it will hear how when it is polled. */
+static inline struct qp_wait *settle_first(struct qp_channel *self, enum stage stage)
+{
+    struct qp_wait *wait = self->waiting;
+    next_sending(self);
+    future_of(wait)->stage = (uint8_t)stage;
+    return wait;
+}
+
+static inline void grant_slot(struct qp_channel *self)
 {
     self->reserved++;
-    qp_wait_remove(to);
-    settle(self, to, GRANTED);
-    qp_wait_granted(to, &self->object);
+    qp_wait_granted(settle_first(self, GRANTED), &self->object);
 }
 
 /* A slot is free: it goes to whoever waits first. */
 static inline void give_slot(struct qp_channel *self)
 {
-    if (!qp_wait_queue_empty(&self->sending))
-        grant_slot(self, self->sending.end.next);
+    if (self->state & SENDING)
+        grant_slot(self);
 }
 
 /* A slot is free, and the next receiver may have something to receive. Returns QP_OK, likewise. */
@@ -203,11 +237,8 @@ static void give_back_slot(struct qp_channel *self)
 
 static void refuse_senders(struct qp_channel *self)
 {
-    struct qp_wait *wait;
-    while ((wait = qp_wait_queue_pop(&self->sending)) != NULL) {
-        settle(self, wait, REFUSED);
-        qp_wake(wait->waker);
-    }
+    while (self->state & SENDING)
+        qp_wake(settle_first(self, REFUSED)->waker);
 }
 
 /* ---- values enter and leave ---- */
@@ -236,25 +267,26 @@ QP_COLD static struct qp_channel *number(struct qp_channel *self, char *slot, co
     return self;
 }
 
-/* There is a slot for it: it is the caller's, neither free nor reserved. Returns QP_OK. */
+/* There is a slot for it: it is the caller's, neither free nor reserved. Nobody hears of it. */
+static inline struct qp_channel *put(struct qp_channel *self, const void *value)
+{
+    char *slot = slot_of(self, self->entered++);
+    return qp_value_move_small(self->size, slot, value) ? self : move_large(self, slot, value);
+}
+
+/* The same; whoever is concerned does. Returns QP_OK. */
 static inline enum qp_status enqueue(struct qp_channel *self, const void *value, uint64_t id, uint64_t permit)
 {
-    char *slot = self->in;
-    self->in = next_slot(self, slot);
-    if (!qp_value_move_small(self->size, slot, value))
-        self = move_large(self, slot, value);
-    if (QP_UNLIKELY(self->numbered))
-        self = number(self, slot, value, id, permit);
-    return ++self->buffered == 1 && !qp_wait_queue_empty(&self->receiving) ? wake_first(self) : QP_OK;
+    self = put(self, value);
+    if (QP_UNLIKELY(self->state & NUMBERED))
+        self = number(self, slot_of(self, self->entered - 1), value, id, permit);
+    return self->state & RECEIVING && buffered(self) == 1 ? wake_first(self) : QP_OK;
 }
 
 /* The first slot leaves the ring; it is still the caller's to give. Its bytes stay where they are until then. */
 static inline char *dequeue(struct qp_channel *self)
 {
-    char *slot = self->out;
-    self->out = next_slot(self, slot);
-    self->buffered--;
-    return slot;
+    return slot_of(self, self->left++);
 }
 
 QP_COLD static struct qp_channel *tell_received(struct qp_channel *self, const char *slot, const void *value)
@@ -268,15 +300,20 @@ QP_COLD static struct qp_channel *tell_received(struct qp_channel *self, const c
     return self;
 }
 
-/* Returns QP_OK. */
-static inline enum qp_status take(struct qp_channel *self, void *value)
+/* Moves the first value out; nobody hears of it. Returns the channel. */
+static inline struct qp_channel *get(struct qp_channel *self, void *value)
 {
     char *slot = dequeue(self);
-    if (!qp_value_move_small(self->size, value, slot))
-        self = move_large(self, value, slot);
-    if (QP_UNLIKELY(self->numbered))
-        self = tell_received(self, slot, value);
-    return qp_wait_queue_empty(&self->sending) && qp_wait_queue_empty(&self->receiving) ? QP_OK : pass_on(self);
+    return qp_value_move_small(self->size, value, slot) ? self : move_large(self, value, slot);
+}
+
+/* The same; whoever is concerned does. Returns QP_OK. */
+static inline enum qp_status take(struct qp_channel *self, void *value)
+{
+    self = get(self, value);
+    if (QP_UNLIKELY(self->state & NUMBERED))
+        self = tell_received(self, slot_of(self, self->left - 1), value);
+    return self->state & (SENDING | RECEIVING) ? pass_on(self) : QP_OK;
 }
 
 QP_COLD static uint64_t tell_sent(const struct qp_channel *self, const void *value, const char *op, uint32_t future)
@@ -302,12 +339,12 @@ static void value_returned(const struct qp_channel *self, uint64_t id)
 
 /* ---- ends dropped while something on them waits ---- */
 
-/* A send or reserve on this sender, in this queue; NULL: none. */
-static const struct qp_send_future *find_send(const struct qp_wait_queue *queue, const struct qp_sender *sender)
+/* A send or reserve on this sender, between these two places of their queue; NULL: none. */
+static const struct qp_send_future *find_send(const struct qp_wait *from, const struct qp_wait *to,
+                                              const struct qp_sender *sender)
 {
-    const struct qp_wait *wait;
-    for (wait = queue->end.next; wait != &queue->end; wait = wait->next) {
-        const struct qp_send_future *send = QP_CONTAINER_CONST(wait, struct qp_send_future, wait);
+    for (; from != to; from = from->next) {
+        const struct qp_send_future *send = QP_CONTAINER_CONST(from, struct qp_send_future, wait);
         if (send->sender == sender)
             return send;
     }
@@ -317,9 +354,9 @@ static const struct qp_send_future *find_send(const struct qp_wait_queue *queue,
 static void sender_in_use(const struct qp_sender *sender)
 {
     const struct qp_channel *self = sender->channel;
-    const struct qp_send_future *send = find_send(&self->sending, sender);
+    const struct qp_send_future *send = find_send(self->waiting, &self->sending.end, sender);
     if (!send)
-        send = find_send(&self->settled, sender);
+        send = find_send(self->sending.end.next, self->waiting, sender);
     qp_misuse("a sender of %s dropped by %s while the %s of %s waits on it", qp_object_label(&self->object),
               qp_task_label(qp_task_id()), send->future.ops->name, qp_waker_label(send->wait.waker));
 }
@@ -373,16 +410,16 @@ static void describe(const struct qp_object *object, const struct qp_say *to)
 {
     const struct qp_channel *self = (const struct qp_channel *)object;
     if (self->bounded)
-        qp_say(to, ": %zu of %zu buffered", self->buffered, self->room);
+        qp_say(to, ": %zu of %zu buffered", buffered(self), self->room);
     else
-        qp_say(to, ": %zu buffered", self->buffered);
+        qp_say(to, ": %zu buffered", buffered(self));
     if (self->reserved)
         qp_say(to, ", %zu reserved", self->reserved);
     qp_say_count(to, ", ", self->senders, "sender");
     qp_say_count(to, ", ", self->receivers, "receiver");
-    qp_say(to, "%s", self->closed ? ", closed" : "");
-    qp_say_waiters(to, "waiting to send", &self->sending);
-    qp_say_waiters(to, "let on or refused, and not run since", &self->settled);
+    qp_say(to, "%s", is_closed(self) ? ", closed" : "");
+    qp_say_some_waiters(to, "waiting to send", self->waiting, &self->sending.end);
+    qp_say_some_waiters(to, "let on or refused, and not run since", self->sending.end.next, self->waiting);
     qp_say_waiters(to, "waiting to receive", &self->receiving);
 }
 
@@ -421,21 +458,26 @@ static struct qp_receiver *add_receiver(struct qp_channel *self, struct qp_recei
     return receiver;
 }
 
-/* Makes the ring. Only where somebody may listen have values numbers, and then each stands before its value. */
+/* Makes the ring, for that many values at a time. Only where somebody may listen have values numbers, and then each
+ * stands before its value. */
 static bool make_ring(struct qp_channel *self, size_t room)
 {
     const struct qp_runtime *runtime = self->object.runtime;
-    size_t align, size = self->type->size ? self->type->size : 1, bytes;
+    size_t align, size = self->type->size ? self->type->size : 1, slots = 1, bytes;
     char *memory;
-    self->numbered = qp_runtime_is_heard(runtime);
-    align = self->numbered ? number_room(self) : self->type->align;
+    self->state = qp_runtime_is_heard(runtime) ? NUMBERED : 0;
+    align = self->state & NUMBERED ? number_room(self) : self->type->align;
     self->stride = number_room(self) + ((size + align - 1) & ~(align - 1));
-    if (__builtin_mul_overflow(room, self->stride, &bytes) || bytes > SIZE_MAX / 2)
+    while (slots < room && slots <= SIZE_MAX / 4)
+        slots *= 2;
+    if (slots < room || __builtin_mul_overflow(slots, self->stride, &bytes) || bytes > SIZE_MAX / 2)
         return false;
     memory = qp_allocate(self->object.runtime, bytes);
-    if (memory)
-        set_ring(self, memory, room);
-    return memory != NULL;
+    if (!memory)
+        return false;
+    set_ring(self, memory, slots);
+    self->room = room;
+    return true;
 }
 
 static enum qp_status create(const struct qp_type *type, size_t capacity, bool bounded, struct qp_sender **sender,
@@ -455,7 +497,7 @@ static enum qp_status create(const struct qp_type *type, size_t capacity, bool b
         return QP_NOMEM;
     }
     qp_wait_queue_init(&self->sending);
-    qp_wait_queue_init(&self->settled);
+    self->waiting = &self->sending.end;
     qp_wait_queue_init(&self->receiving);
     qp_object_init(&self->object, bounded ? &channel_kind : &unbounded_kind, NULL, bounded ? capacity : 0);
     *sender = add_sender(self, &self->first_sender);
@@ -515,22 +557,27 @@ void qp_sender_give(struct qp_sender *sender, const struct qp_handle *to)
 bool qp_sender_is_closed(const struct qp_sender *sender)
 {
     const struct qp_channel *self = sender->channel;
-    QP_EMIT(CALLED, .object = self->object.id, .op = "is_closed", .fields = {self->closed ? QP_CLOSED : QP_OK});
-    return self->closed;
+    QP_EMIT(CALLED, .object = self->object.id, .op = "is_closed", .fields = {is_closed(self) ? QP_CLOSED : QP_OK});
+    return is_closed(self);
 }
 
 /* ---- send ---- */
 
-/* The wait of a send or reserve begins; both begin with the same members. */
-static void wait_to_send(struct qp_future *future, struct qp_wait *wait, struct qp_sender *sender,
-                         struct qp_waker *waker)
+/* The wait of a send or reserve begins. */
+static enum qp_status wait_to_send(struct qp_future *future, struct qp_wait *wait, struct qp_sender *sender,
+                                   struct qp_waker *waker)
 {
+    struct qp_channel *self = sender->channel;
     sender->pending++;
-    qp_wait_queue_push(&sender->channel->sending, wait, waker);
+    qp_wait_queue_push(&self->sending, wait, waker);
+    if (!(self->state & SENDING))
+        self->waiting = wait;
+    self->state |= SENDING;
     future->stage = WAITING;
+    return QP_PENDING;
 }
 
-static void stop_waiting(struct qp_wait *wait, struct qp_sender *sender)
+static inline void stop_waiting(struct qp_wait *wait, struct qp_sender *sender)
 {
     qp_wait_remove(wait);
     sender->pending--;
@@ -553,32 +600,6 @@ static inline enum qp_status send_now(const struct qp_send_future *self, struct 
     return enqueue(channel, self->value, self->value_id, 0);
 }
 
-/* It may have to be told of, the channel is closed, or it may have to grow. */
-QP_APART static enum qp_status send_specially(struct qp_send_future *self, struct qp_waker *waker)
-{
-    struct qp_channel *channel = self->sender->channel;
-    enum qp_status status;
-    if (QP_TRACING)
-        tell_send(self);
-    status = want_slot(channel);
-    if (status == QP_OK)
-        return send_now(self, channel);
-    if (status != QP_FULL)
-        return send_refused(self, status);
-    wait_to_send(&self->future, &self->wait, self->sender, waker);
-    return QP_PENDING;
-}
-
-/* There is no slot for it, or more is to be seen to. */
-QP_APART static enum qp_status send_first(struct qp_send_future *self, struct qp_waker *waker)
-{
-    const struct qp_channel *channel = self->sender->channel;
-    if (QP_UNLIKELY(channel->special || !channel->bounded))
-        return send_specially(self, waker);
-    wait_to_send(&self->future, &self->wait, self->sender, waker);
-    return QP_PENDING;
-}
-
 /* It waited, and was refused a slot, or the channel was closed since it was granted one. */
 QP_APART static enum qp_status send_too_late(struct qp_send_future *self)
 {
@@ -596,21 +617,52 @@ QP_APART static enum qp_status send_again(struct qp_send_future *self, struct qp
         return QP_PENDING;
     }
     stop_waiting(&self->wait, self->sender);
-    if (QP_UNLIKELY(self->future.stage == REFUSED || channel->closed))
+    if (QP_UNLIKELY(self->future.stage == REFUSED || is_closed(channel)))
         return send_too_late(self);
     channel->reserved--;
     return send_now(self, channel);
+}
+
+/* It may be told of; the channel may be closed, or have to grow. */
+QP_APART static enum qp_status send_with_care(struct qp_send_future *self, struct qp_waker *waker)
+{
+    struct qp_channel *channel = self->sender->channel;
+    enum qp_status status;
+    if (QP_TRACING)
+        tell_send(self);
+    status = want_slot(channel);
+    if (status == QP_OK)
+        return send_now(self, channel);
+    if (status != QP_FULL)
+        return send_refused(self, status);
+    return wait_to_send(&self->future, &self->wait, self->sender, waker);
+}
+
+/* There is no slot for it, and nothing else is special. */
+QP_APART static enum qp_status send_first(struct qp_send_future *self, struct qp_waker *waker)
+{
+    if (QP_UNLIKELY(!self->sender->channel->bounded))
+        return send_with_care(self, waker);
+    return wait_to_send(&self->future, &self->wait, self->sender, waker);
+}
+
+QP_APART static enum qp_status send_specially(struct qp_send_future *self, struct qp_waker *waker)
+{
+    return self->future.stage == NEW ? send_with_care(self, waker) : send_again(self, waker);
 }
 
 static enum qp_status send_poll(struct qp_future *future, struct qp_waker *waker)
 {
     struct qp_send_future *self = (struct qp_send_future *)future;
     struct qp_channel *channel = self->sender->channel;
-    if (QP_UNLIKELY(future->stage != NEW))
-        return send_again(self, waker);
-    if (QP_UNLIKELY(channel->special || !has_slot(channel)))
+    if (QP_UNLIKELY((future->stage | (channel->state & SEND_SPECIALLY)) != 0))
+        return send_specially(self, waker);
+    if (QP_UNLIKELY(!has_slot(channel)))
         return send_first(self, waker);
-    return send_now(self, channel);
+    if (QP_UNLIKELY(!buffered(channel)))
+        return send_now(self, channel);
+    put(channel, self->value);
+    return QP_OK;
 }
 
 /* A wait to send is cancelled. */
@@ -618,6 +670,8 @@ static void leave_sending(const struct qp_future *future, struct qp_wait *wait, 
 {
     if (future->stage == NEW)
         return;
+    if (sender->channel->waiting == wait)
+        next_sending(sender->channel);
     stop_waiting(wait, sender);
     if (future->stage == GRANTED)
         give_back_slot(sender->channel);
@@ -693,7 +747,7 @@ static enum qp_status reserve_first(struct qp_reserve_future *self, struct qp_wa
 {
     struct qp_channel *channel = self->sender->channel;
     enum qp_status status;
-    if (channel->closed)
+    if (is_closed(channel))
         return QP_SEND_FAILED;
     self->hold = qp_hold_take(channel->object.runtime);
     if (!self->hold)
@@ -705,8 +759,7 @@ static enum qp_status reserve_first(struct qp_reserve_future *self, struct qp_wa
     }
     if (status == QP_NOMEM)
         return reserve_refused(self, QP_NOMEM);
-    wait_to_send(&self->future, &self->wait, self->sender, waker);
-    return QP_PENDING;
+    return wait_to_send(&self->future, &self->wait, self->sender, waker);
 }
 
 static enum qp_status reserve_poll(struct qp_future *future, struct qp_waker *waker)
@@ -720,7 +773,7 @@ static enum qp_status reserve_poll(struct qp_future *future, struct qp_waker *wa
         return QP_PENDING;
     }
     stop_waiting(&self->wait, self->sender);
-    if (future->stage == GRANTED && !channel->closed)
+    if (future->stage == GRANTED && !is_closed(channel))
         return reserved(self);
     if (future->stage == GRANTED)
         give_back_slot(channel);
@@ -798,10 +851,11 @@ struct qp_receiver *qp_receiver_clone(struct qp_receiver *receiver)
 /* Nobody will receive: drops what is buffered, one by one, so that a drop function may look at the channel. */
 static void drop_buffered(struct qp_channel *self)
 {
-    while (self->buffered) {
+    while (buffered(self)) {
         char *slot = dequeue(self);
         self->dropped++;
-        qp_value_drop(self->type, slot, self->object.id, self->numbered ? label_of(slot).id : 0, QP_DROP_CHANNEL);
+        qp_value_drop(self->type, slot, self->object.id, self->state & NUMBERED ? label_of(slot).id : 0,
+                      QP_DROP_CHANNEL);
     }
 }
 
@@ -816,7 +870,7 @@ void qp_receiver_drop(struct qp_receiver *receiver)
     QP_EMIT(END_DROPPED, .object = self->object.id, .fields = {receiver->id, false});
     qp_disown(&receiver->owned);
     if (--self->receivers == 0) {
-        self->closed = true;
+        self->state |= CLOSED;
         refuse_senders(self);
         drop_buffered(self);
     }
@@ -838,7 +892,7 @@ bool qp_receiver_close(struct qp_receiver *receiver)
     QP_EMIT(OBJECT_CLOSED, .object = self->object.id, .fields = {answer});
     if (!answer)
         return false;
-    self->closed = true;
+    self->state |= CLOSED;
     refuse_senders(self);
     return true;
 }
@@ -851,7 +905,7 @@ static size_t counted(const struct qp_channel *self, const char *op, size_t coun
 
 size_t qp_receiver_length(const struct qp_receiver *receiver)
 {
-    return counted(receiver->channel, "length", receiver->channel->buffered);
+    return counted(receiver->channel, "length", buffered(receiver->channel));
 }
 
 size_t qp_dropped(const struct qp_receiver *receiver)
@@ -861,9 +915,11 @@ size_t qp_dropped(const struct qp_receiver *receiver)
 
 /* ---- recv ---- */
 
-static void leave_receiving(struct qp_recv_future *self)
+static inline void leave_receiving(struct qp_recv_future *self, struct qp_channel *channel)
 {
     qp_wait_remove(&self->wait);
+    if (qp_wait_queue_empty(&channel->receiving))
+        channel->state &= ~(uint32_t)RECEIVING;
     self->receiver->pending--;
 }
 
@@ -875,6 +931,7 @@ QP_APART static enum qp_status recv_first(struct qp_recv_future *self, struct qp
         return QP_CLOSED;
     self->receiver->pending++;
     qp_wait_queue_push(&channel->receiving, &self->wait, waker);
+    channel->state |= RECEIVING;
     self->future.stage = WAITING;
     return QP_PENDING;
 }
@@ -883,26 +940,38 @@ QP_APART static enum qp_status recv_first(struct qp_recv_future *self, struct qp
 QP_APART static enum qp_status recv_again(struct qp_recv_future *self, struct qp_waker *waker)
 {
     struct qp_channel *channel = self->receiver->channel;
-    if (channel->receiving.end.next != &self->wait || (!channel->buffered && !ended(channel))) {
+    if (channel->receiving.end.next != &self->wait || (!buffered(channel) && !ended(channel))) {
         self->wait.waker = waker;
         return QP_PENDING;
     }
-    leave_receiving(self);
-    if (QP_LIKELY(channel->buffered != 0))
+    leave_receiving(self, channel);
+    if (QP_LIKELY(buffered(channel) != 0))
         return take(channel, self->value);
     wake_receiver(channel);
     return QP_CLOSED;
+}
+
+/* It may have waited, or concern somebody. */
+QP_APART static enum qp_status recv_specially(struct qp_recv_future *self, struct qp_waker *waker)
+{
+    struct qp_channel *channel = self->receiver->channel;
+    if (self->future.stage != NEW)
+        return recv_again(self, waker);
+    if (!buffered(channel) || channel->state & RECEIVING)
+        return recv_first(self, waker);
+    return take(channel, self->value);
 }
 
 static enum qp_status recv_poll(struct qp_future *future, struct qp_waker *waker)
 {
     struct qp_recv_future *self = (struct qp_recv_future *)future;
     struct qp_channel *channel = self->receiver->channel;
-    if (QP_UNLIKELY(future->stage != NEW))
-        return recv_again(self, waker);
-    if (QP_UNLIKELY(!channel->buffered || !qp_wait_queue_empty(&channel->receiving)))
+    if (QP_UNLIKELY((future->stage | (channel->state & RECV_SPECIALLY)) != 0))
+        return recv_specially(self, waker);
+    if (QP_UNLIKELY(!buffered(channel)))
         return recv_first(self, waker);
-    return take(channel, self->value);
+    get(channel, self->value);
+    return QP_OK;
 }
 
 static void recv_drop(struct qp_future *future)
@@ -910,7 +979,7 @@ static void recv_drop(struct qp_future *future)
     struct qp_recv_future *self = (struct qp_recv_future *)future;
     if (future->stage != WAITING)
         return;
-    leave_receiving(self);
+    leave_receiving(self, self->receiver->channel);
     wake_receiver(self->receiver->channel);
 }
 
@@ -925,9 +994,9 @@ enum qp_status qp_try_recv(struct qp_receiver *receiver, void *value)
 {
     struct qp_channel *self = receiver->channel;
     enum qp_status status = QP_OK;
-    if (!qp_wait_queue_empty(&self->receiving) || (!self->buffered && !ended(self)))
+    if (!qp_wait_queue_empty(&self->receiving) || (!buffered(self) && !ended(self)))
         status = QP_EMPTY;
-    else if (!self->buffered)
+    else if (!buffered(self))
         status = QP_CLOSED;
     QP_EMIT(CALLED, .object = self->object.id, .op = "try_recv", .fields = {(uint64_t)status, 1});
     if (status == QP_OK)

@@ -29,11 +29,11 @@ void qp_say_count(const struct qp_say *to, const char *before, size_t count, con
     qp_say(to, "%s%zu %s%s", before, count, noun, count == 1 ? "" : "s");
 }
 
-void qp_say_waiters(const struct qp_say *to, const char *title, const struct qp_wait_queue *queue)
+void qp_say_some_waiters(const struct qp_say *to, const char *title, const struct qp_wait *wait,
+                         const struct qp_wait *end)
 {
-    const struct qp_wait *wait;
     size_t count = 0;
-    for (wait = queue->end.next; wait != &queue->end; wait = wait->next) {
+    for (; wait != end; wait = wait->next) {
         if (count == 0)
             qp_say(to, "\n    %s, first to last: ", title);
         if (count++ < MOST_WAITERS)
@@ -41,6 +41,11 @@ void qp_say_waiters(const struct qp_say *to, const char *title, const struct qp_
     }
     if (count > MOST_WAITERS)
         qp_say(to, ", and %zu more", count - MOST_WAITERS);
+}
+
+void qp_say_waiters(const struct qp_say *to, const char *title, const struct qp_wait_queue *queue)
+{
+    qp_say_some_waiters(to, title, queue->end.next, &queue->end);
 }
 
 /* ---- what tasks own ---- */

@@ -25,6 +25,10 @@ void qp_say_count(const struct qp_say *to, const char *before, size_t count, con
 /* A line with the tasks in a queue, "waiting to send, first to last: ..."; nothing where there are none. */
 void qp_say_waiters(const struct qp_say *to, const char *title, const struct qp_wait_queue *queue);
 
+/* The same of those from one place in it to another. */
+void qp_say_some_waiters(const struct qp_say *to, const char *title, const struct qp_wait *wait,
+                         const struct qp_wait *end);
+
 /* " waits at scenarios/bank.c:41: qp_recv(rx, &job), for recv of channel 1", with who has it where that is asked for.
  */
 void qp_say_waits(const struct qp_say *to, const struct qp_runtime *runtime, const struct qp_task *task, bool holders);

@@ -30,21 +30,15 @@ static inline uint64_t qp_value_number(void)
  */
 static inline bool qp_value_move_small(size_t size, void *to, const void *from)
 {
-    switch (size) {
-    case 0:
-        return true;
-    case 4:
+    if (QP_LIKELY(size == 4))
         memcpy(to, from, 4);
-        return true;
-    case 8:
+    else if (QP_LIKELY(size == 8))
         memcpy(to, from, 8);
-        return true;
-    case 16:
+    else if (size == 16)
         memcpy(to, from, 16);
-        return true;
-    default:
-        return false;
-    }
+    else
+        return size == 0;
+    return true;
 }
 
 static inline void qp_value_move(size_t size, void *to, const void *from)
