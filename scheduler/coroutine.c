@@ -407,6 +407,8 @@ QP_APART static enum qp_status await_with_care(struct qp_coroutine *self, struct
     self->awaiting = future;
     if (QP_UNLIKELY(qp_thread.injecting) && qp_thread.task)
         before_first_poll(self);
+    if (QP_TRACING)
+        qp_tell_awaited(site);
     while ((status = qp_poll(future, self->waker)) == QP_PENDING)
         suspend(self);
     return over(self, status);
@@ -420,6 +422,7 @@ QP_APART static enum qp_status await_specially(struct qp_future *future, const s
         return await_with_care(self, future, site);
     self->site = site;
     self->awaiting = future;
+    qp_tell_awaited(site);
     return await_in_brief(self, future);
 }
 

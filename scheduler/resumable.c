@@ -1,6 +1,7 @@
 /* Resumable functions: see quipu/resumable.h for the state. A function's struct stays its own; only the base is ours.
  */
 #include "scheduler/poll.h"
+#include "scheduler/runtime.h"
 #include <quipu/resumable.h>
 
 static enum qp_status polled(struct qp_resumable *self, struct qp_waker *waker)
@@ -16,12 +17,18 @@ static enum qp_status polled(struct qp_resumable *self, struct qp_waker *waker)
     return status;
 }
 
+QP_COLD static enum qp_status polled_told(struct qp_resumable *self, struct qp_waker *waker)
+{
+    qp_tell_awaited(self->site);
+    return polled(self, waker);
+}
+
 enum qp_status qp_resumable_await(struct qp_resumable *self, struct qp_future *future, const struct qp_site *site,
                                   struct qp_waker *waker)
 {
     self->awaiting = future;
     self->site = site;
-    return polled(self, waker);
+    return QP_TRACING ? polled_told(self, waker) : polled(self, waker);
 }
 
 enum qp_status qp_resumable_again(struct qp_resumable *self, struct qp_waker *waker)

@@ -126,6 +126,14 @@ static inline uint32_t qp_runtime_choose(struct qp_runtime *runtime, enum qp_cho
     return runtime->env.choose(runtime->env.context, &choice);
 }
 
+/* An await begins there; while there are events. */
+static inline void qp_tell_awaited(const struct qp_site *site)
+{
+    const struct qp_runtime *runtime = qp_thread.runtime;
+    if (runtime->env.awaited)
+        runtime->env.awaited(runtime->env.context, site);
+}
+
 /* The innermost await point at which a task waits; NULL: it has not begun. */
 const struct qp_site *qp_task_site(const struct qp_task *task);
 

@@ -456,7 +456,7 @@ static void begin(struct qp_strategy *strategy, uint64_t seed)
         memset(self->tasks, 0, self->task_room * sizeof *self->tasks);
 }
 
-static const struct qp_strategy_ops dpor_ops = {"dpor", begin, choose, NULL, NULL};
+static const struct qp_strategy_ops dpor_ops = {.name = "dpor", .begin = begin, .choose = choose};
 
 void qp_dpor_init(struct qp_dpor *self)
 {

@@ -129,12 +129,18 @@ static void see(void *context, const struct qp_choice *choice, uint32_t chosen)
     }
 }
 
+static void pass_by(void *context, const struct qp_site *site)
+{
+    struct qp_explorer *self = context;
+    self->heard++;
+    if (self->tally && site)
+        find_point(self, site);
+}
+
 static void hear(void *context, const struct qp_event *event)
 {
     struct qp_explorer *self = context;
-    self->events++;
-    if (self->tally && event->site && event->kind == QP_EVENT_FUTURE_POLLED)
-        find_point(self, event->site)->polls++;
+    self->heard++;
     if (self->dpor)
         qp_dpor_event(self->dpor, event);
     if (self->strategy->ops->event)
@@ -163,12 +169,24 @@ static struct qp_strategy *prepare(struct qp_explorer *self, uint64_t at, uint64
     return self->faults ? &self->cancel.strategy : self->strategy;
 }
 
+/* Whether somebody wants each event of the execution of that seed; the checker is content with less. */
+static bool has_listeners(const struct qp_explorer *self, uint64_t seed)
+{
+    const struct qp_strategy_ops *ops = self->strategy->ops;
+    return self->dpor || self->also || (self->look && !self->checker) ||
+           (ops->event && (!ops->listens || ops->listens(self->strategy, seed)));
+}
+
 static bool execute(struct qp_explorer *self, struct qp_strategy *strategy, uint64_t seed)
 {
-    struct qp_sim_config config = {
-        .seed = seed, .strategy = strategy, .faults = self->faults, .aborts_only = self->dpor != NULL};
+    struct qp_sim_config config = {.seed = seed,
+                                   .strategy = strategy,
+                                   .faults = self->faults,
+                                   .aborts_only = self->dpor != NULL,
+                                   .awaited = pass_by,
+                                   .awaited_context = self};
     struct qp_watch watch = {.checker = self->checker};
-    if (self->checker || self->dpor || self->also || self->look || self->strategy->ops->event) {
+    if (has_listeners(self, seed)) {
         watch.also = hear;
         watch.also_context = self;
     }

@@ -34,10 +34,10 @@ struct qp_explore_ways {
     uint64_t seen, cancelled;
 };
 
-/* An await point, how often it was polled, and the ways in which it was cancelled. */
+/* An await point that was come by, where there were events, as always when the contracts are checked; and the ways in
+ * which it was cancelled. */
 struct qp_explore_point {
     const struct qp_site *site; /* NULL: before a task's first await */
-    uint64_t polls;             /* where events are listened to: always when the contracts are checked */
     struct qp_explore_ways ways[QP_MOMENTS][QP_BOUNDARIES];
 };
 
@@ -70,7 +70,7 @@ struct qp_explorer {
     struct qp_cancel_strategy cancel;
     struct qp_strategy *strategy;
     struct qp_dpor *dpor; /* while it searches exhaustively */
-    uint64_t events;      /* heard, of all executions */
+    uint64_t heard;       /* events and awaits, of all executions */
     bool look;            /* at the next execution's await points, also when the contracts are not checked */
     qp_event_fn also;     /* who else is told of an execution's events; NULL: nobody */
     void *also_context;

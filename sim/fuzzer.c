@@ -20,7 +20,7 @@ static uint32_t choose(struct qp_strategy *strategy, const struct qp_choice *cho
     return self->next < self->count ? self->choices[self->next++] % choice->count : answer;
 }
 
-static const struct qp_strategy_ops guided_ops = {"guided", begin, choose, NULL, NULL};
+static const struct qp_strategy_ops guided_ops = {.name = "guided", .begin = begin, .choose = choose};
 
 /* ---- changes ---- */
 

@@ -108,6 +108,7 @@ static void execute(struct qp_sim *sim, struct qp_scenario_run *run, struct qp_s
     config.event_context = recorder;
     config.touch = NULL;
     config.woken_again = NULL;
+    config.awaited = NULL;
     qp_scenario_execute(sim, run, &config, result);
 }
 

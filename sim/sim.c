@@ -277,6 +277,12 @@ static void woken_again(void *context, uint64_t task)
     config->woken_again(config->touch_context, task);
 }
 
+static void awaited(void *context, const struct qp_site *site)
+{
+    const struct qp_sim_config *config = ((struct qp_sim *)context)->config;
+    config->awaited(config->awaited_context, site);
+}
+
 /* What is the same in every execution. */
 static struct qp_env environment(struct qp_sim *sim)
 {
@@ -311,6 +317,7 @@ static void set_environment(struct qp_sim *sim, const struct qp_sim_config *conf
     env->batch = config->batch;
     env->touch = config->touch ? touch : NULL;
     env->woken_again = config->woken_again ? woken_again : NULL;
+    env->awaited = config->awaited ? awaited : NULL;
     env->most_steps = config->most_steps ? config->most_steps : QP_SIM_MOST_STEPS;
 }
 

@@ -20,6 +20,8 @@ struct qp_sim_config {
     void (*touch)(void *context, const void *state, bool writing); /* told of each qp_touch; or NULL */
     void (*woken_again)(void *context, uint64_t task);             /* likewise: see struct qp_env */
     void *touch_context;
+    void (*awaited)(void *context, const struct qp_site *site); /* likewise, of each await */
+    void *awaited_context;
     uint64_t most_steps;         /* 0: QP_SIM_MOST_STEPS */
     uint32_t faults;             /* bits of choices that are not asked for otherwise: 1u << QP_CHOICE_CANCEL */
     bool aborts_only;            /* cancellations are aborts: time is never brought to a boundary's deadline */

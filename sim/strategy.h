@@ -19,6 +19,8 @@ struct qp_strategy_ops {
     void (*learn)(struct qp_strategy *self);
     /* Is told of each event of the execution under way; NULL: it listens to none. */
     void (*event)(struct qp_strategy *self, const struct qp_event *event);
+    /* Whether it will, in the execution of that seed, which has not begun; NULL: as it does in all. */
+    bool (*listens)(struct qp_strategy *self, uint64_t seed);
 };
 
 /* One that draws the next task uniformly at random, and nothing else on the way, says so: then nobody need be asked. */

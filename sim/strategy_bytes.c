@@ -23,7 +23,7 @@ static uint32_t choose(struct qp_strategy *strategy, const struct qp_choice *cho
     return number % choice->count;
 }
 
-static const struct qp_strategy_ops bytes_ops = {"bytes", begin, choose, NULL, NULL};
+static const struct qp_strategy_ops bytes_ops = {.name = "bytes", .begin = begin, .choose = choose};
 
 void qp_bytes_strategy_init(struct qp_bytes_strategy *self, const uint8_t *bytes, size_t count)
 {

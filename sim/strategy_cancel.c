@@ -82,7 +82,7 @@ static uint32_t choose(struct qp_strategy *strategy, const struct qp_choice *cho
     return self->inner->ops->choose(self->inner, choice);
 }
 
-static const struct qp_strategy_ops cancel_ops = {"cancel", begin, choose, NULL, NULL};
+static const struct qp_strategy_ops cancel_ops = {.name = "cancel", .begin = begin, .choose = choose};
 
 void qp_cancel_strategy_init(struct qp_cancel_strategy *self, struct qp_strategy *inner, uint64_t at)
 {

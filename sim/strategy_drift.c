@@ -365,7 +365,7 @@ static uint32_t choose(struct qp_strategy *strategy, const struct qp_choice *cho
     return chosen < choice->count ? chosen : 0;
 }
 
-static const struct qp_strategy_ops drift_ops = {"drift", begin, choose, NULL, hear};
+static const struct qp_strategy_ops drift_ops = {.name = "drift", .begin = begin, .choose = choose, .event = hear};
 
 size_t qp_drift_parted(const struct qp_drift *self)
 {

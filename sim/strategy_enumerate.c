@@ -37,7 +37,7 @@ static uint32_t choose(struct qp_strategy *strategy, const struct qp_choice *cho
     return self->choices[self->next++];
 }
 
-static const struct qp_strategy_ops enumerate_ops = {"enumerate", begin, choose, NULL, NULL};
+static const struct qp_strategy_ops enumerate_ops = {.name = "enumerate", .begin = begin, .choose = choose};
 
 void qp_enumerate_strategy_init(struct qp_enumerate_strategy *self)
 {

@@ -70,7 +70,7 @@ static void learn(struct qp_strategy *strategy)
         self->length = made < QP_UNFAIR_CHOICES ? made : QP_UNFAIR_CHOICES;
 }
 
-static const struct qp_strategy_ops pct_ops = {"pct", begin, choose, learn, NULL};
+static const struct qp_strategy_ops pct_ops = {.name = "pct", .begin = begin, .choose = choose, .learn = learn};
 
 void qp_pct_strategy_init(struct qp_pct_strategy *self, uint32_t depth)
 {

@@ -36,6 +36,13 @@ static void begin(struct qp_strategy *strategy, uint64_t seed)
     strategy->tasks = self->chosen->tasks;
 }
 
+static bool listens(struct qp_strategy *strategy, uint64_t seed)
+{
+    struct qp_portfolio_strategy *self = (struct qp_portfolio_strategy *)strategy;
+    self->random.strategy.ops->begin(&self->random.strategy, seed);
+    return draw_strategy(self)->ops->event != NULL;
+}
+
 static uint32_t choose(struct qp_strategy *strategy, const struct qp_choice *choice)
 {
     struct qp_portfolio_strategy *self = (struct qp_portfolio_strategy *)strategy;
@@ -60,7 +67,8 @@ static void event(struct qp_strategy *strategy, const struct qp_event *happened)
         self->chosen->ops->event(self->chosen, happened);
 }
 
-static const struct qp_strategy_ops portfolio_ops = {"portfolio", begin, choose, learn, event};
+static const struct qp_strategy_ops portfolio_ops = {
+    .name = "portfolio", .begin = begin, .choose = choose, .learn = learn, .event = event, .listens = listens};
 
 void qp_portfolio_strategy_init(struct qp_portfolio_strategy *self)
 {

@@ -76,7 +76,7 @@ static uint32_t choose(struct qp_strategy *strategy, const struct qp_choice *cho
     return chosen;
 }
 
-static const struct qp_strategy_ops pos_ops = {"pos", begin, choose, NULL, event};
+static const struct qp_strategy_ops pos_ops = {.name = "pos", .begin = begin, .choose = choose, .event = event};
 
 void qp_pos_strategy_init(struct qp_pos_strategy *self)
 {

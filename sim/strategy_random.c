@@ -23,7 +23,7 @@ static uint32_t choose(struct qp_strategy *strategy, const struct qp_choice *cho
     return qp_random_draw((struct qp_random_strategy *)strategy, choice->count);
 }
 
-static const struct qp_strategy_ops random_ops = {"random", begin, choose, NULL, NULL};
+static const struct qp_strategy_ops random_ops = {.name = "random", .begin = begin, .choose = choose};
 
 void qp_random_strategy_init(struct qp_random_strategy *self)
 {

@@ -22,7 +22,7 @@ static uint32_t choose(struct qp_strategy *strategy, const struct qp_choice *cho
     return 0;
 }
 
-static const struct qp_strategy_ops replay_ops = {"replay", begin, choose, NULL, NULL};
+static const struct qp_strategy_ops replay_ops = {.name = "replay", .begin = begin, .choose = choose};
 
 void qp_replay_strategy_init(struct qp_replay_strategy *self, const uint32_t *choices, size_t count)
 {

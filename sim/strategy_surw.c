@@ -124,7 +124,8 @@ static uint32_t choose(struct qp_strategy *strategy, const struct qp_choice *cho
     return chosen;
 }
 
-static const struct qp_strategy_ops surw_ops = {"surw", begin, choose, learn, event};
+static const struct qp_strategy_ops surw_ops = {
+    .name = "surw", .begin = begin, .choose = choose, .learn = learn, .event = event};
 
 void qp_surw_strategy_init(struct qp_surw_strategy *self)
 {

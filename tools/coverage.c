@@ -18,7 +18,6 @@ void coverage_add(struct qp_explore_tally *to, const struct qp_explore_tally *fr
             continue;
         if (k == to->point_count)
             to->points[to->point_count++] = (struct qp_explore_point){.site = from->points[i].site};
-        to->points[k].polls += from->points[i].polls;
         for (size_t m = 0; m < QP_MOMENTS; m++) {
             for (size_t b = 0; b < QP_BOUNDARIES; b++) {
                 to->points[k].ways[m][b].seen += from->points[i].ways[m][b].seen;

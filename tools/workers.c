@@ -411,7 +411,7 @@ void workers_end(struct workers *self)
 static uint64_t how_far(const struct worker_window *window)
 {
     const struct qp_explorer *explorer = &window->explorer;
-    return window->progress[3] + *(const volatile uint64_t *)&explorer->events +
+    return window->progress[3] + *(const volatile uint64_t *)&explorer->heard +
            *(const volatile size_t *)&explorer->sim.count;
 }
 

@@ -163,6 +163,9 @@ struct qp_env {
     /* Is told when a task is woken that is ready already, which no event says; NULL: nobody is. */
     void (*woken_again)(void *context, uint64_t task);
 
+    /* Is told of each await that begins, at that point, while there are events; NULL: nobody is. */
+    void (*awaited)(void *context, const struct qp_site *site);
+
     /* The most steps (polls) that one run may take; 0: no limit. */
     uint64_t most_steps;
 };
