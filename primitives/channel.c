@@ -258,8 +258,8 @@ QP_COLD static struct qp_channel *move_large(struct qp_channel *self, void *to, 
 }
 
 /* A value is in that slot, and has a number; by a permit's or none. */
-QP_COLD static struct qp_channel *number(struct qp_channel *self, char *slot, const void *value, uint64_t id,
-                                         uint64_t permit)
+QP_APART static struct qp_channel *number(struct qp_channel *self, char *slot, const void *value, uint64_t id,
+                                          uint64_t permit)
 {
     struct label label = {id, QP_TRACING ? qp_value_bytes(self->type, value) : 0};
     memcpy(slot - sizeof label, &label, sizeof label);
@@ -289,7 +289,7 @@ static inline char *dequeue(struct qp_channel *self)
     return slot_of(self, self->left++);
 }
 
-QP_COLD static struct qp_channel *tell_received(struct qp_channel *self, const char *slot, const void *value)
+QP_APART static struct qp_channel *tell_received(struct qp_channel *self, const char *slot, const void *value)
 {
     char text[QP_PRINT_SIZE];
     struct label label = label_of(slot);
@@ -316,7 +316,7 @@ static inline enum qp_status take(struct qp_channel *self, void *value)
     return self->state & (SENDING | RECEIVING) ? pass_on(self) : QP_OK;
 }
 
-QP_COLD static uint64_t tell_sent(const struct qp_channel *self, const void *value, const char *op, uint32_t future)
+QP_APART static uint64_t tell_sent(const struct qp_channel *self, const void *value, const char *op, uint32_t future)
 {
     uint64_t id = qp_value_number();
     char text[QP_PRINT_SIZE];
@@ -590,7 +590,7 @@ QP_COLD static enum qp_status send_refused(const struct qp_send_future *self, en
 }
 
 /* Somebody wants its value sent, whether at its first poll or when it is dropped without one. */
-QP_COLD static void tell_send(struct qp_send_future *self)
+QP_APART static void tell_send(struct qp_send_future *self)
 {
     self->value_id = tell_sent(self->sender->channel, self->value, "send", self->future.id);
 }

@@ -62,7 +62,7 @@ struct qp_rwlock {
 /* ---- the lock as an object ---- */
 
 /* The value is another one since, and was given with these bytes. */
-QP_COLD static void tell_set(const struct lock *lock, uint64_t bytes)
+QP_APART static void tell_set(const struct lock *lock, uint64_t bytes)
 {
     qp_value_emit_set(lock->type, lock->value, lock->object.id, lock->value_id, bytes);
 }

@@ -126,13 +126,13 @@ static inline void wake_receiver(struct oneshot *self)
 }
 
 /* An end is about to be dropped. */
-QP_COLD static struct oneshot *tell_dropped(struct oneshot *self, bool sending)
+QP_APART static struct oneshot *tell_dropped(struct oneshot *self, bool sending)
 {
     QP_EMIT(END_DROPPED, .object = self->object.id, .fields = {0, sending});
     return self;
 }
 
-QP_COLD static void tell_sent(const struct oneshot *self, const void *value, uint64_t id, enum qp_status status)
+QP_APART static void tell_sent(const struct oneshot *self, const void *value, uint64_t id, enum qp_status status)
 {
     char text[QP_PRINT_SIZE];
     QP_EMIT(VALUE_SENT, .object = self->object.id, .op = "oneshot_send", .fields = {id},
@@ -199,7 +199,7 @@ static bool ready(const struct oneshot *self)
     return self->state & (USED | SENDER_GONE);
 }
 
-QP_COLD static void tell_received(const struct oneshot *self, const void *value)
+QP_APART static void tell_received(const struct oneshot *self, const void *value)
 {
     char text[QP_PRINT_SIZE];
     bool altered = self->bytes != qp_value_bytes(self->type, value);

@@ -364,7 +364,7 @@ QP_APART static enum qp_status acquire_first(struct qp_acquire_future *self, str
     return QP_PENDING;
 }
 
-QP_COLD static void tell_asked(const struct qp_acquire_future *self)
+QP_APART static void tell_asked(const struct qp_acquire_future *self)
 {
     if (self->future.state == QP_FUTURE_NEW)
         qp_tell_asked(&self->future, 0, self->wanted, 0);

@@ -30,7 +30,7 @@ int64_t qp_now(void)
 }
 
 /* Tells, at the first poll, how long it may take, and what task it is about. */
-QP_COLD static void tell_asked(const struct qp_future *future, int64_t duration_ns, uint64_t target)
+QP_APART static void tell_asked(const struct qp_future *future, int64_t duration_ns, uint64_t target)
 {
     qp_tell_asked(future, (uint64_t)duration_ns, 0, target);
 }

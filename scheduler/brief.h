@@ -10,11 +10,57 @@
 
 #include "scheduler/runtime.h"
 
-/* One more event. */
+/* Where it can be no part of the run. */
+uint32_t qp_tell_chosen_apart(const struct qp_choice *choice, uint32_t chosen);
+void qp_tell_suspended_apart(const struct qp_task *task, bool woken);
+void qp_tell_answered_apart(const struct qp_future *future, enum qp_status status);
+void qp_tell_asked_apart(const struct qp_future *future, uint64_t duration, uint64_t wanted, uint64_t target);
+
+/* ---- the last record ---- */
+
+static inline uint32_t qp_run_parts(const uint64_t *run)
+{
+    return (uint32_t)run[0];
+}
+
+static inline uint64_t qp_run_task(const uint64_t *run)
+{
+    return run[0] >> 32;
+}
+
+static inline uint32_t qp_run_future(const uint64_t *run)
+{
+    return (uint32_t)run[1];
+}
+
+/* Whether a note lies in it. */
+static inline bool qp_run_has_notes(const uint64_t *run)
+{
+    return run[1] >> 32;
+}
+
+/* Where its site is; behind that, of one that is created, the operation and the object. */
+static inline const uint64_t *qp_run_site(const uint64_t *run)
+{
+    return run + 2 + (run[0] & QP_RUN_CHOSEN);
+}
+
+static inline bool qp_run_is_here(const uint64_t *run)
+{
+    return *qp_run_site(run) == qp_word_of(qp_site_now());
+}
+
+/* One more event, which has no words. */
 static inline void qp_run_add(struct qp_tracing *tracing, unsigned part)
 {
-    tracing->last->parts |= part;
-    tracing->seq++;
+    tracing->last[0] |= part;
+}
+
+/* And one with one. */
+static inline void qp_run_add_word(struct qp_tracing *tracing, unsigned part, uint64_t word)
+{
+    tracing->last[0] |= part;
+    *tracing->next++ = word;
 }
 
 /* ---- steps ---- */
@@ -23,45 +69,40 @@ static inline void qp_run_add(struct qp_tracing *tracing, unsigned part)
 static inline uint32_t qp_tell_chosen(const struct qp_choice *choice, uint32_t chosen)
 {
     struct qp_tracing *tracing = qp_thread.tracing;
-    struct qp_event_brief *run;
-    if (!tracing->brief || choice->kind != QP_CHOICE_TASK || qp_thread.task || qp_site_now()) {
-        QP_EMIT(CHOICE, .fields = {choice->kind, choice->count, chosen});
-        return chosen;
-    }
-    run = qp_place(tracing, QP_RUN_CHOSEN);
-    run->event.task = 0;
-    run->count = choice->count;
-    return run->chosen = chosen;
+    uint64_t *run;
+    if (!tracing->brief || choice->kind != QP_CHOICE_TASK || qp_thread.task || qp_site_now())
+        return qp_tell_chosen_apart(choice, chosen);
+    run = qp_place(qp_make_room(tracing), QP_RUN_CHOSEN);
+    run[1] = 0;
+    run[2] = qp_word(chosen, choice->count);
+    tracing->next = run + 3;
+    return chosen;
 }
 
 /* A step begins; at no await point. */
 static inline void qp_tell_polled(const struct qp_task *task)
 {
     struct qp_tracing *tracing = qp_thread.tracing;
-    if (tracing->last->parts == QP_RUN_CHOSEN) {
-        qp_run_add(tracing, QP_RUN_STEP);
+    uint64_t *run;
+    if (tracing->last[0] == QP_RUN_CHOSEN) {
+        tracing->last[0] = qp_word(QP_RUN_CHOSEN | QP_RUN_STEP, task->id);
     } else if (tracing->brief) {
-        qp_place(tracing, QP_RUN_STEP);
+        run = qp_place(qp_make_room(tracing), qp_word(QP_RUN_STEP, task->id));
+        run[1] = 0;
+        tracing->next = run + 2;
     } else {
         QP_EMIT(TASK_POLLED, .object = 0);
-        return;
     }
-    tracing->last->event.task = task->id;
 }
 
 /* And is over. `woken`: the task is ready again at once. */
 static inline void qp_tell_suspended(const struct qp_task *task, bool woken)
 {
     struct qp_tracing *tracing = qp_thread.tracing;
-    struct qp_event_brief *run = tracing->last;
-    if (run->parts < QP_RUN_SUSPENDED && run->event.task == task->id && !qp_site_now()) {
-        run->parts |= woken ? QP_RUN_SUSPENDED | QP_RUN_WOKEN : QP_RUN_SUSPENDED;
-        tracing->seq += woken ? 2 : 1;
-        return;
-    }
-    QP_EMIT(TASK_SUSPENDED, .object = 0);
-    if (woken)
-        QP_EMIT(TASK_WOKEN, .fields = {task->id});
+    if (qp_run_parts(tracing->last) < QP_RUN_SUSPENDED && qp_run_task(tracing->last) == task->id && !qp_site_now())
+        qp_run_add(tracing, woken ? QP_RUN_SUSPENDED | QP_RUN_WOKEN : QP_RUN_SUSPENDED);
+    else
+        qp_tell_suspended_apart(task, woken);
 }
 
 /* ---- polls ---- */
@@ -77,100 +118,106 @@ static inline uint64_t qp_future_object(const struct qp_future *future)
     return object ? object->id : 0;
 }
 
-/* The run to which a poll belongs: that of its step, where nothing was in between, or a new one. */
-static inline struct qp_event_brief *qp_run_of_poll(struct qp_tracing *tracing, unsigned parts)
+/* The run to which a poll belongs: that of its step, where nothing was in between, or a new one. Returns the place for
+ * what follows its site. */
+static inline uint64_t *qp_run_of_poll(struct qp_tracing *tracing, unsigned parts, uint32_t future)
 {
-    struct qp_event_brief *run = tracing->last;
-    if ((run->parts | QP_RUN_CHOSEN) == (QP_RUN_CHOSEN | QP_RUN_STEP)) {
-        qp_run_add(tracing, parts);
+    uint64_t *run = tracing->last, *next;
+    if ((qp_run_parts(run) | QP_RUN_CHOSEN) == (QP_RUN_CHOSEN | QP_RUN_STEP)) {
+        run[0] |= parts;
+        next = tracing->next;
     } else {
-        run = qp_place(tracing, parts);
-        run->event.task = qp_thread.task ? qp_thread.task->id : 0;
+        qp_make_room(tracing);
+        run = qp_place(tracing, qp_word(parts, qp_task_now()));
+        next = run + 2;
     }
-    run->event.site = qp_site_now();
-    run->skipped = 0;
-    return run;
+    run[1] = future;
+    *next = qp_word_of(qp_site_now());
+    return next + 1;
 }
 
 /* The beginning of a poll. A future without others inside is created by that. Only in brief. */
 static inline void qp_run_polled(struct qp_tracing *tracing, struct qp_future *future)
 {
-    struct qp_event_brief *run;
+    uint64_t *next;
     if (future->id || future->ops->inner) {
         uint32_t id = qp_future_number(future);
-        run = qp_run_of_poll(tracing, QP_RUN_POLLED);
-        run->event.future = id;
+        tracing->next = qp_run_of_poll(tracing, QP_RUN_POLLED, id);
         return;
     }
-    run = qp_run_of_poll(tracing, QP_RUN_CREATED | QP_RUN_POLLED);
-    tracing->seq++; /* there are two of them */
-    run->event.object = qp_future_object(future);
-    run->event.op = qp_future_name(future);
-    run->event.future = future->id = ++qp_thread.runtime->next_future;
+    future->id = ++qp_thread.runtime->next_future;
+    next = qp_run_of_poll(tracing, QP_RUN_CREATED | QP_RUN_POLLED, future->id);
+    next[0] = qp_word_of(qp_future_name(future));
+    next[1] = qp_future_object(future);
+    tracing->next = next + 2;
 }
 
 /* Its answer, which it returns. */
 static inline enum qp_status qp_run_answered(struct qp_tracing *tracing, const struct qp_future *future,
                                              enum qp_status status)
 {
-    struct qp_event_brief *run = tracing->last;
-    if (qp_run_is_before(run, QP_RUN_PENDING) && run->event.future == future->id) {
-        run->status = (uint32_t)status;
-        qp_run_add(tracing, status == QP_PENDING ? QP_RUN_PENDING : QP_RUN_READY);
-    } else if (status == QP_PENDING) {
-        QP_EMIT(FUTURE_PENDING, .future = future->id);
+    const uint64_t *run = tracing->last;
+    if (qp_run_is_before(run, QP_RUN_PENDING) && qp_run_future(run) == future->id) {
+        if (status == QP_PENDING)
+            qp_run_add(tracing, QP_RUN_PENDING);
+        else
+            qp_run_add_word(tracing, QP_RUN_READY, (uint64_t)status);
     } else {
-        QP_EMIT(FUTURE_READY, .future = future->id, .fields = {(uint64_t)status});
+        qp_tell_answered_apart(future, status);
     }
     return status;
+}
+
+/* Whether what is done just now can be a part of the last run, which is of a poll, and has none from that part on. */
+static inline bool qp_run_goes_on(const uint64_t *run, unsigned part)
+{
+    return qp_run_is_before(run, part) && qp_run_is_here(run) && !qp_run_has_notes(run);
+}
+
+/* Three more words. */
+static inline void qp_run_put(struct qp_tracing *tracing, uint64_t a, uint64_t b, uint64_t c)
+{
+    uint64_t *next = tracing->next;
+    next[0] = a;
+    next[1] = b;
+    next[2] = c;
+    tracing->next = next + 3;
 }
 
 /* What a future is asked for, at its first poll. */
 static inline void qp_tell_asked(const struct qp_future *future, uint64_t duration, uint64_t wanted, uint64_t target)
 {
     struct qp_tracing *tracing = qp_thread.tracing;
-    struct qp_event *event = &tracing->last->event;
-    if (!qp_run_is_before(tracing->last, QP_RUN_ASKED) || event->future != future->id || event->site != qp_site_now() ||
-        tracing->last->skipped) {
-        QP_EMIT(FUTURE_ASKED, .future = future->id, .op = future->ops->name, .fields = {duration, wanted, target});
+    if (!qp_run_goes_on(tracing->last, QP_RUN_ASKED) || qp_run_future(tracing->last) != future->id) {
+        qp_tell_asked_apart(future, duration, wanted, target);
         return;
     }
-    event->fields[0] = duration;
-    event->fields[1] = wanted;
-    event->fields[2] = target;
+    qp_run_put(tracing, duration, wanted, target);
     qp_run_add(tracing, QP_RUN_ASKED);
 }
 
-/* Whether it can be part of the last run that its poll does something to this object; the run then is of the object. */
+/* Whether it can be part of the last run that its poll does something to this object; then that is put, unless the run
+ * has it. */
 static inline bool qp_run_is_of(struct qp_tracing *tracing, uint64_t object)
 {
-    struct qp_event_brief *run = tracing->last;
-    if (!qp_run_is_before(run, QP_RUN_SENT) || run->event.site != qp_site_now() || run->skipped)
+    const uint64_t *run = tracing->last;
+    if (!qp_run_goes_on(run, QP_RUN_SENT))
         return false;
-    if (run->parts & QP_RUN_CREATED)
-        return run->event.object == object;
-    run->event.object = object;
+    if (run[0] & QP_RUN_CREATED)
+        return qp_run_site(run)[2] == object;
+    *tracing->next++ = object;
     return true;
-}
-
-static inline void qp_run_told(struct qp_tracing *tracing, unsigned part, uint64_t a, uint64_t b, uint64_t c)
-{
-    uint64_t *told = tracing->last->told;
-    told[0] = a;
-    told[1] = b;
-    told[2] = c;
-    qp_run_add(tracing, part);
 }
 
 /* A value is given to the future's operation. False: that is to be told by itself. */
 static inline bool qp_run_sent(uint64_t object, uint32_t future, const char *op, uint64_t value)
 {
     struct qp_tracing *tracing = qp_thread.tracing;
-    const struct qp_event_brief *run = tracing->last;
-    if (!(run->parts & QP_RUN_CREATED) || run->event.future != future || run->event.op != op ||
-        !qp_run_is_of(tracing, object))
+    const uint64_t *run = tracing->last;
+    if (!qp_run_goes_on(run, QP_RUN_SENT) || !(run[0] & QP_RUN_CREATED) || qp_run_future(run) != future ||
+        qp_run_site(run)[1] != qp_word_of(op) || qp_run_site(run)[2] != object)
         return false;
-    qp_run_told(tracing, QP_RUN_SENT, value, 0, 0);
+    qp_run_add_word(tracing, QP_RUN_SENT, value);
     return true;
 }
 
@@ -180,7 +227,10 @@ static inline bool qp_run_received(uint64_t object, uint64_t value, bool altered
     struct qp_tracing *tracing = qp_thread.tracing;
     if (!qp_run_is_of(tracing, object))
         return false;
-    qp_run_told(tracing, QP_RUN_RECEIVED, value, altered, 0);
+    tracing->next[0] = value;
+    tracing->next[1] = altered;
+    tracing->next += 2;
+    qp_run_add(tracing, QP_RUN_RECEIVED);
     return true;
 }
 
@@ -189,17 +239,18 @@ static inline bool qp_run_acquired(uint64_t object, uint64_t hold, uint64_t coun
     struct qp_tracing *tracing = qp_thread.tracing;
     if (!qp_run_is_of(tracing, object))
         return false;
-    qp_run_told(tracing, QP_RUN_ACQUIRED, hold, count, style);
+    qp_run_put(tracing, hold, count, style);
+    qp_run_add(tracing, QP_RUN_ACQUIRED);
     return true;
 }
 
 static inline bool qp_run_joined(uint64_t target, uint64_t status, uint64_t value)
 {
     struct qp_tracing *tracing = qp_thread.tracing;
-    if (!qp_run_is_before(tracing->last, QP_RUN_SENT) || tracing->last->event.site != qp_site_now() ||
-        tracing->last->skipped)
+    if (!qp_run_goes_on(tracing->last, QP_RUN_SENT))
         return false;
-    qp_run_told(tracing, QP_RUN_JOINED, target, status, value);
+    qp_run_put(tracing, target, status, value);
+    qp_run_add(tracing, QP_RUN_JOINED);
     return true;
 }
 

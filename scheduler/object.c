@@ -93,7 +93,7 @@ static void unlink_object(struct qp_object_list *list, const struct qp_object *o
     *(object->next ? &object->next->prev : &list->last) = object->prev;
 }
 
-QP_COLD static void tell_created(const struct qp_object *object, uint64_t capacity)
+QP_APART static void tell_created(const struct qp_object *object, uint64_t capacity)
 {
     QP_EMIT(OBJECT_CREATED, .object = object->id, .fields = {capacity}, .text = object->kind->name);
     if (object->name)
@@ -131,17 +131,29 @@ uint64_t qp_value_next(void)
 }
 
 /* What it makes of bytes that nobody ever wrote (there may be some between members) is not a mistake of anybody. */
-QP_COLD uint64_t qp_value_bytes(const struct qp_type *type, const void *value)
+static inline uint64_t mix(uint64_t sum, uint64_t word)
+{
+    sum = (sum ^ word) * 0x9e3779b97f4a7c15u;
+    return sum ^ sum >> 32;
+}
+
+QP_APART uint64_t qp_value_bytes(const struct qp_type *type, const void *value)
 {
     const unsigned char *at = value;
     uint64_t sum = type->size, word;
-    size_t left, taken;
-    for (left = type->size; left; left -= taken, at += taken) {
-        taken = left < sizeof word ? left : sizeof word;
+    size_t left;
+    for (left = type->size; left >= sizeof word; left -= sizeof word, at += sizeof word) {
+        memcpy(&word, at, sizeof word);
+        sum = mix(sum, word);
+    }
+    if (left == sizeof(uint32_t)) {
+        uint32_t half;
+        memcpy(&half, at, sizeof half);
+        sum = mix(sum, half);
+    } else if (left) {
         word = 0;
-        memcpy(&word, at, taken);
-        sum = (sum ^ word) * 0x9e3779b97f4a7c15u;
-        sum ^= sum >> 32;
+        memcpy(&word, at, left);
+        sum = mix(sum, word);
     }
     (void)VALGRIND_MAKE_MEM_DEFINED(&sum, sizeof sum);
     return sum;
@@ -314,7 +326,7 @@ const struct qp_object *qp_hold_object(const struct qp_owned *owned)
 }
 
 /* The number is new to the runtime, and not less than the hold would have had while nobody listened. */
-QP_COLD enum qp_status qp_hold_tell_acquired(struct qp_hold *hold, uint64_t *id)
+QP_APART enum qp_status qp_hold_tell_acquired(struct qp_hold *hold, uint64_t *id)
 {
     uint64_t *last = &qp_thread.runtime->next_hold;
     hold->id = *id = *last = hold->id > *last ? hold->id : *last + 1;
@@ -323,7 +335,7 @@ QP_COLD enum qp_status qp_hold_tell_acquired(struct qp_hold *hold, uint64_t *id)
     return QP_OK;
 }
 
-QP_COLD struct qp_hold *qp_hold_tell_released(struct qp_hold *hold)
+QP_APART struct qp_hold *qp_hold_tell_released(struct qp_hold *hold)
 {
     QP_EMIT(HOLD_RELEASED, .object = hold->object->id, .fields = {hold->id, hold->count, hold->style});
     return hold;

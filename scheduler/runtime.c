@@ -16,109 +16,177 @@
 
 /* ---- events ---- */
 
-static void tell(struct qp_tracing *tracing, struct qp_event *event)
+void qp_tell_in_full(enum qp_event_kind kind, struct qp_event *event)
 {
+    struct qp_tracing *tracing = qp_thread.tracing;
     const struct qp_env *env = &tracing->runtime->env;
+    event->kind = kind;
+    event->seq = ++tracing->seq;
     event->time_ns = env->now(env->context);
+    event->task = qp_task_now();
+    event->site = qp_site_now();
     env->event(env->event_context, event);
-    memset(&event->object, 0, offsetof(struct qp_event, kind) - offsetof(struct qp_event, object));
+}
+
+static void begin_batch(struct qp_tracing *tracing)
+{
+    const struct qp_event_batch *batch = tracing->runtime->env.batch;
+    tracing->none = QP_RUN_NONE;
+    tracing->last = &tracing->none;
+    tracing->first = tracing->next = batch ? batch->words : NULL;
+    tracing->end = batch ? batch->words + (batch->room - QP_RECORD_WORDS) : NULL;
 }
 
 void qp_tracing_tell(struct qp_tracing *tracing)
 {
     const struct qp_event_batch *batch = tracing->runtime->env.batch;
-    size_t count = (size_t)(tracing->next - tracing->first);
-    tracing->next = tracing->first;
-    tracing->last = &tracing->one;
-    tracing->names = false;
-    if (!count)
+    if (tracing->next == tracing->first)
         return;
-    if (!tracing->brief) {
-        tell(tracing, &tracing->one.event);
-        tracing->one.parts = QP_RUN_NONE;
-        return;
-    }
-    batch->take(batch->context, tracing->first, count);
-    tracing->first = tracing->next = batch->events;
-    tracing->end = tracing->first + batch->room;
+    batch->take(batch->context, (size_t)(tracing->next - tracing->first));
+    begin_batch(tracing);
+}
+
+uint64_t qp_text_that_stays(const char *text)
+{
+    const struct qp_event_batch *batch = qp_thread.runtime->env.batch;
+    return qp_word_of(batch->text(batch->context, text));
+}
+
+void qp_tell_at_once(struct qp_tracing *tracing, uint64_t *place, const char *text)
+{
+    *place = qp_word_of(text);
+    qp_tracing_tell(tracing);
 }
 
 static void listen(struct qp_runtime *runtime)
 {
     struct qp_tracing *tracing = &runtime->tracing;
-    const struct qp_event_batch *batch = runtime->env.batch;
     tracing->runtime = runtime;
-    tracing->brief = batch != NULL;
-    tracing->one.parts = QP_RUN_NONE;
-    tracing->last = &tracing->one;
-    tracing->first = tracing->next = batch ? batch->events : &tracing->one;
-    tracing->end = tracing->first + (batch ? batch->room : 1);
+    tracing->brief = runtime->env.batch != NULL;
+    begin_batch(tracing);
+}
+
+/* A run that begins with that part, which has two fields. Returns the place behind. */
+static uint64_t *put_life(struct qp_tracing *tracing, unsigned parts, uint64_t a, uint64_t b)
+{
+    uint64_t *run;
+    qp_make_room(tracing);
+    run = qp_place(tracing, qp_word(parts, qp_task_now()));
+    run[1] = 0;
+    run[2] = qp_word_of(qp_site_now());
+    run[3] = a;
+    run[4] = b;
+    return tracing->next = run + 5;
+}
+
+QP_APART static void tell_spawned_in_full(const struct qp_task *task, const char *name)
+{
+    qp_tell_in_full(QP_EVENT_TASK_SPAWNED, &(struct qp_event){.fields = {task->id, task->style}, .text = name});
 }
 
 void qp_tell_spawned(const struct qp_task *task, const char *name)
 {
     struct qp_tracing *tracing = qp_thread.tracing;
-    qp_put_as(tracing, QP_EVENT_TASK_SPAWNED, QP_RUN_SPAWNED,
-              &(const struct qp_event){.fields = {task->id, task->style}, .text = name});
-    tracing->names = true;
+    uint64_t text, *place;
+    if (!tracing->brief) {
+        tell_spawned_in_full(task, name);
+        return;
+    }
+    text = qp_text_that_stays(name);
+    place = put_life(tracing, QP_RUN_SPAWNED, task->id, task->style);
+    *place = text;
+    tracing->next = place + 1;
+    if (!text)
+        qp_tell_at_once(tracing, place, name);
+}
+
+QP_APART static void tell_woken_apart(const struct qp_task *task)
+{
+    QP_EMIT(TASK_WOKEN, .fields = {task->id});
 }
 
 void qp_tell_begins(const struct qp_task *task)
 {
     struct qp_tracing *tracing = qp_thread.tracing;
-    if (tracing->last->parts == QP_RUN_SPAWNED)
+    if (qp_run_parts(tracing->last) == QP_RUN_SPAWNED)
         qp_run_add(tracing, QP_RUN_BEGINS);
     else
-        QP_EMIT(TASK_WOKEN, .fields = {task->id});
+        tell_woken_apart(task);
 }
 
 /* By what is done in the last run, which is a poll's, or its task's end. */
-static bool is_woken_in(const struct qp_event_brief *run)
+static bool is_woken_in(const uint64_t *run)
 {
-    return (qp_run_is_before(run, QP_RUN_WOKE) || run->parts == (QP_RUN_UNWINDING | QP_RUN_COMPLETED)) &&
-           run->event.site == qp_site_now() && run->event.task == (qp_thread.task ? qp_thread.task->id : 0);
+    return (qp_run_is_before(run, QP_RUN_WOKE) || qp_run_parts(run) == (QP_RUN_UNWINDING | QP_RUN_COMPLETED)) &&
+           qp_run_is_here(run) && qp_run_task(run) == qp_task_now();
 }
 
 void qp_tell_woken(const struct qp_task *task)
 {
     struct qp_tracing *tracing = qp_thread.tracing;
-    struct qp_event_brief *run = tracing->last;
-    if (!is_woken_in(run)) {
-        QP_EMIT(TASK_WOKEN, .fields = {task->id});
-        return;
-    }
-    run->woke = (uint32_t)task->id;
-    qp_run_add(tracing, run->parts & QP_RUN_COMPLETED ? QP_RUN_LET_GO : QP_RUN_WOKE);
+    const uint64_t *run = tracing->last;
+    if (is_woken_in(run))
+        qp_run_add_word(tracing, run[0] & QP_RUN_COMPLETED ? QP_RUN_LET_GO : QP_RUN_WOKE, task->id);
+    else
+        tell_woken_apart(task);
 }
 
-/* A run that begins with the end of a task; what says its name is told before. */
-static struct qp_tracing *tell_end(const struct qp_task *task, enum qp_status status, unsigned parts)
+uint32_t qp_tell_chosen_apart(const struct qp_choice *choice, uint32_t chosen)
 {
-    struct qp_tracing *tracing = qp_thread.tracing;
-    if (tracing->names)
-        qp_tracing_tell(tracing);
-    qp_put_as(tracing, QP_EVENT_TASK_UNWINDING, parts,
-              &(const struct qp_event){.fields = {(uint64_t)status, task->id}});
-    return tracing;
+    QP_EMIT(CHOICE, .fields = {choice->kind, choice->count, chosen});
+    return chosen;
+}
+
+void qp_tell_suspended_apart(const struct qp_task *task, bool woken)
+{
+    QP_EMIT(TASK_SUSPENDED, .object = 0);
+    if (woken)
+        QP_EMIT(TASK_WOKEN, .fields = {task->id});
+}
+
+void qp_tell_answered_apart(const struct qp_future *future, enum qp_status status)
+{
+    if (status == QP_PENDING)
+        QP_EMIT(FUTURE_PENDING, .future = future->id);
+    else
+        QP_EMIT(FUTURE_READY, .future = future->id, .fields = {(uint64_t)status});
+}
+
+void qp_tell_asked_apart(const struct qp_future *future, uint64_t duration, uint64_t wanted, uint64_t target)
+{
+    QP_EMIT(FUTURE_ASKED, .future = future->id, .op = future->ops->name, .fields = {duration, wanted, target});
+}
+
+QP_APART static void tell_unwinding_in_full(const struct qp_task *task, enum qp_status status)
+{
+    qp_tell_in_full(QP_EVENT_TASK_UNWINDING, &(struct qp_event){.fields = {(uint64_t)status, task->id}});
 }
 
 void qp_tell_unwinding(const struct qp_task *task, enum qp_status status)
 {
-    tell_end(task, status, QP_RUN_UNWINDING);
+    if (qp_thread.tracing->brief)
+        put_life(qp_thread.tracing, QP_RUN_UNWINDING, (uint64_t)status, task->id);
+    else
+        tell_unwinding_in_full(task, status);
 }
 
 void qp_tell_ended(const struct qp_task *task)
 {
-    tell_end(task, QP_OK, QP_RUN_UNWINDING | QP_RUN_COMPLETED)->seq++; /* there are two of them */
+    put_life(qp_thread.tracing, QP_RUN_UNWINDING | QP_RUN_COMPLETED, QP_OK, task->id);
+}
+
+QP_APART static void tell_completed_apart(void)
+{
+    QP_EMIT(TASK_COMPLETED, .object = 0);
 }
 
 void qp_tell_completed(const struct qp_task *task)
 {
     struct qp_tracing *tracing = qp_thread.tracing;
-    if (tracing->last->parts == QP_RUN_UNWINDING && tracing->last->event.fields[1] == task->id)
+    if (qp_run_parts(tracing->last) == QP_RUN_UNWINDING && qp_run_site(tracing->last)[2] == task->id)
         qp_run_add(tracing, QP_RUN_COMPLETED);
     else
-        QP_EMIT(TASK_COMPLETED, .object = 0);
+        tell_completed_apart();
 }
 
 void qp_touch(const void *state, bool writing)
@@ -234,8 +302,8 @@ struct qp_runtime *qp_runtime_create(const struct qp_env *env)
     runtime->next_choice.runtime = runtime;
     if (env->event || env->batch)
         listen(runtime);
-    runtime->first_flags = runtime->tracing.first ? QP_TASK_HEARD : 0;
-    runtime->exact = env->choose || runtime->tracing.first;
+    runtime->first_flags = runtime->tracing.last ? QP_TASK_HEARD : 0;
+    runtime->exact = env->choose || runtime->tracing.last;
     return runtime;
 }
 
@@ -243,7 +311,7 @@ void qp_thread_begin(struct qp_runtime *runtime)
 {
     memset(&qp_thread, 0, sizeof qp_thread);
     qp_thread.runtime = runtime;
-    qp_thread.tracing = runtime && runtime->tracing.first ? &runtime->tracing : NULL;
+    qp_thread.tracing = runtime && runtime->tracing.last ? &runtime->tracing : NULL;
     qp_thread.listening = qp_thread.tracing != NULL;
     qp_thread.outside = !runtime;
 }

@@ -111,7 +111,7 @@ static inline bool qp_runtime_is_heard(const struct qp_runtime *runtime)
     (void)runtime;
     return false;
 #else
-    return !runtime || runtime->tracing.first;
+    return !runtime || runtime->tracing.last;
 #endif
 }
 

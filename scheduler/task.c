@@ -324,7 +324,7 @@ static inline void set_extra(struct qp_task *task, const struct qp_task_options 
     extra->result_type = options->result;
 }
 
-QP_COLD static struct qp_handle tell_spawned(struct qp_task *task)
+QP_APART static struct qp_handle tell_spawned(struct qp_task *task)
 {
     const struct qp_task_extra *extra = qp_task_extra(task);
     qp_tell_spawned(task, qp_task_name_of(task));
@@ -491,7 +491,7 @@ static bool is_altered(const struct qp_task *task, const void *bytes)
     return qp_value_bytes(type, bytes) != qp_value_bytes(type, qp_task_result(task));
 }
 
-QP_COLD static void tell_result(const struct qp_task *task, const void *given)
+QP_APART static void tell_result(const struct qp_task *task, const void *given)
 {
     char text[QP_PRINT_SIZE];
     QP_EMIT(TASK_RESULT, .fields = {qp_task_extra(task)->result_id, task->id, given && is_altered(task, given)},
@@ -764,7 +764,7 @@ QP_APART static void join_message(struct qp_task *task)
     }
 }
 
-QP_COLD static void tell_given(const struct qp_join_future *self)
+QP_APART static void tell_given(const struct qp_join_future *self)
 {
     const struct qp_task *task = self->task;
     char text[QP_PRINT_SIZE];
@@ -784,7 +784,7 @@ QP_APART static void give_result(const struct qp_join_future *self)
     result_drop(task);
 }
 
-QP_COLD static void tell_joined(const struct qp_join_future *self)
+QP_APART static void tell_joined(const struct qp_join_future *self)
 {
     const struct qp_task *task = self->task;
     uint64_t value = self->result && task->flags & QP_TASK_RESULT ? qp_task_extra(task)->result_id : 0;
@@ -817,7 +817,7 @@ static inline enum qp_status joined(const struct qp_join_future *self)
     return status;
 }
 
-QP_COLD static void tell_asked(const struct qp_join_future *self)
+QP_APART static void tell_asked(const struct qp_join_future *self)
 {
     if (self->future.state == QP_FUTURE_NEW)
         qp_tell_asked(&self->future, 0, self->result != NULL, self->task->id);

@@ -43,14 +43,13 @@ struct qp_thread {
 #endif
 
 /*
- * For what is seldom done: only while somebody listens to events, at an end, or before a sentence about misuse. It
- * stands apart, so that whoever calls it needs no stack for it. Where the caller goes on with one thing, such a
- * function gives that back: then the caller saves no register either, and the ready path of an operation costs nothing
- * for what it seldom does.
+ * For what is seldom done: at an end, or before a sentence about misuse. It stands apart, so that whoever calls it
+ * needs no stack for it. Where the caller goes on with one thing, such a function gives that back: then the caller
+ * saves no register either, and the ready path of an operation costs nothing for what it seldom does.
  */
 #define QP_COLD __attribute__((cold, noinline))
 
-/* Likewise, for what is done often, but less often than nothing more is to be done. */
+/* Likewise, for what is done often, but less often than nothing more is to be done: while somebody listens, say. */
 #define QP_APART __attribute__((noinline))
 
 extern _Thread_local struct qp_thread qp_thread __attribute__((tls_model("initial-exec")));

@@ -148,8 +148,22 @@ static void judge(struct qp_checker *checker, const struct example *example, con
 
 /* ---- the same in brief ---- */
 
-static struct qp_event_brief briefs[MOST_EVENTS];
-static size_t brief_count;
+/* A record, before it is put into words. */
+struct record {
+    struct qp_event event; /* a run's first one; its future, and the object and operation with which that was created */
+    uint64_t told[QP_EVENT_FIELDS], asked[QP_EVENT_FIELDS];
+    const struct qp_site *site;
+    uint64_t status, woke, chosen, count, notes;
+    unsigned parts;
+    size_t words; /* how many it has */
+};
+
+static struct record records[MOST_EVENTS];
+static size_t record_count;
+
+/* And the words, with what makes another number of one; 0: it is an address. */
+static uint64_t words[QP_RECORD_WORDS * MOST_EVENTS], steps[QP_RECORD_WORDS * MOST_EVENTS];
+static size_t word_count;
 
 /* What may be added to the last one, if that is a run. */
 static bool goes_on(unsigned parts, unsigned part)
@@ -187,7 +201,7 @@ static bool goes_on(unsigned parts, unsigned part)
 }
 
 /* As which part it could be told in the last run, or begin one. */
-static unsigned part_of(const struct qp_event *event, const struct qp_event_brief *last)
+static unsigned part_of(const struct qp_event *event, const struct record *last)
 {
     switch (event->kind) {
     case QP_EVENT_CHOICE:
@@ -231,7 +245,7 @@ static unsigned part_of(const struct qp_event *event, const struct qp_event_brie
 }
 
 /* Whether the run and the event say nothing that is not the same. */
-static bool fits(const struct qp_event_brief *run, const struct qp_event *event, unsigned part)
+static bool fits(const struct record *run, const struct qp_event *event, unsigned part)
 {
     const struct qp_event *e = &run->event;
     bool of_future = event->kind >= QP_EVENT_FUTURE_CREATED && event->kind <= QP_EVENT_FUTURE_READY;
@@ -251,31 +265,35 @@ static bool fits(const struct qp_event_brief *run, const struct qp_event *event,
     return run->parts == QP_RUN_CHOSEN || event->task == e->task;
 }
 
-static void put(struct qp_event_brief *run, const struct qp_event *event, unsigned part)
+static void put(struct record *run, const struct qp_event *event, unsigned part)
 {
     struct qp_event *e = &run->event;
     run->parts = run->parts == QP_RUN_NONE ? part : run->parts | part;
     if (part != QP_RUN_COMPLETED && part != QP_RUN_LET_GO)
         e->task = event->task;
+    if (part & (QP_RUN_CREATED | QP_RUN_POLLED | QP_RUN_SPAWNED | QP_RUN_UNWINDING))
+        run->site = event->site;
     if (part & (QP_RUN_CREATED | QP_RUN_POLLED))
         e->future = event->future;
     if (part == QP_RUN_CREATED)
         e->op = event->op;
     if (part & (QP_RUN_CREATED | QP_RUN_SENT | QP_RUN_RECEIVED | QP_RUN_ACQUIRED))
         e->object = event->object;
-    if (part & (QP_RUN_ASKED | QP_RUN_SPAWNED | QP_RUN_UNWINDING))
+    if (part & (QP_RUN_SPAWNED | QP_RUN_UNWINDING))
         memcpy(e->fields, event->fields, sizeof e->fields);
+    if (part == QP_RUN_ASKED)
+        memcpy(run->asked, event->fields, sizeof run->asked);
     if (part & (QP_RUN_SENT | QP_RUN_RECEIVED | QP_RUN_ACQUIRED | QP_RUN_JOINED))
         memcpy(run->told, event->fields, sizeof run->told);
     if (part == QP_RUN_SPAWNED)
         e->text = event->text;
     if (part == QP_RUN_READY)
-        run->status = (uint32_t)event->fields[0];
+        run->status = event->fields[0];
     if (part & (QP_RUN_WOKE | QP_RUN_LET_GO))
-        run->woke = (uint32_t)event->fields[0];
+        run->woke = event->fields[0];
     if (part == QP_RUN_CHOSEN) {
-        run->count = (uint32_t)event->fields[1];
-        run->chosen = (uint32_t)event->fields[2];
+        run->count = event->fields[1];
+        run->chosen = event->fields[2];
     }
 }
 
@@ -299,11 +317,11 @@ static bool in_brief(const struct run *run)
     int64_t now_ns = 0;
     size_t i;
     bool closed = true;
-    brief_count = 0;
-    memset(briefs, 0, sizeof briefs);
+    record_count = 0;
+    memset(records, 0, sizeof records);
     for (i = 0; i < run->count; i++) {
         const struct qp_event *event = &run->events[i];
-        struct qp_event_brief *last = &briefs[brief_count ? brief_count - 1 : 0];
+        struct record *last = &records[record_count ? record_count - 1 : 0];
         unsigned part = part_of(event, last);
         if (part == QP_RUN_CREATED && !is_polled_next(run, i))
             part = QP_RUN_NONE;
@@ -311,17 +329,16 @@ static bool in_brief(const struct run *run)
             now_ns = (int64_t)event->fields[0];
         if (event->seq != i + 1 || event->time_ns != now_ns)
             return false;
-        if (qp_event_parts(event->kind) & QP_EVENT_IS_NOTE) {
-            closed = closed || last->parts < QP_RUN_POLLED || last->parts >= QP_RUN_WOKE;
-            last->skipped += !closed;
+        if (qp_event_parts(event->kind) & QP_EVENT_IS_NOTE && !closed && last->parts >= QP_RUN_POLLED &&
+            last->parts < QP_RUN_WOKE) {
+            last->notes++;
             continue;
         }
-        if (!closed && goes_on(last->parts, part) && fits(last, event, part) &&
-            !(last->skipped && part < QP_RUN_WOKE)) {
+        if (!closed && goes_on(last->parts, part) && fits(last, event, part) && !(last->notes && part < QP_RUN_WOKE)) {
             put(last, event, part);
             continue;
         }
-        last = &briefs[brief_count++];
+        last = &records[record_count++];
         last->event = *event;
         last->parts = QP_RUN_NONE;
         closed = !begins(part) || part == QP_RUN_NONE;
@@ -331,16 +348,120 @@ static bool in_brief(const struct run *run)
     return true;
 }
 
+/* ---- in words ---- */
+
+static void put_word(uint64_t word, uint64_t step)
+{
+    steps[word_count] = step;
+    words[word_count++] = word;
+}
+
+static void put_number(uint64_t number)
+{
+    put_word(number, 1);
+}
+
+static void put_address(const void *address)
+{
+    put_word((uintptr_t)address, 0);
+}
+
+/* The first word: only the task is a number. */
+static void put_first(uint64_t parts, uint64_t task)
+{
+    put_word(task << 32 | parts, (uint64_t)1 << 32);
+}
+
+static void put_numbers(const uint64_t *numbers, size_t count)
+{
+    size_t i;
+    for (i = 0; i < count; i++)
+        put_number(numbers[i]);
+}
+
+static void put_poll(const struct record *run)
+{
+    bool created = run->parts & QP_RUN_CREATED;
+    put_address(run->site);
+    if (created) {
+        put_address(run->event.op);
+        put_number(run->event.object);
+    }
+    if (run->parts & QP_RUN_ASKED)
+        put_numbers(run->asked, QP_EVENT_FIELDS);
+    if (run->parts & (QP_RUN_RECEIVED | QP_RUN_ACQUIRED) && !created)
+        put_number(run->event.object);
+    if (run->parts & (QP_RUN_SENT | QP_RUN_RECEIVED | QP_RUN_ACQUIRED | QP_RUN_JOINED))
+        put_numbers(run->told, run->parts & QP_RUN_SENT ? 1 : run->parts & QP_RUN_RECEIVED ? 2 : 3);
+    if (run->parts & QP_RUN_WOKE)
+        put_number(run->woke);
+    if (run->parts & QP_RUN_READY)
+        put_number(run->status);
+}
+
+static void put_run(const struct record *run)
+{
+    put_first(run->parts, run->event.task);
+    put_number(run->notes << 32 | run->event.future);
+    if (run->parts & QP_RUN_CHOSEN)
+        put_number(run->count << 32 | run->chosen);
+    if (run->parts & QP_RUN_POLLED)
+        put_poll(run);
+    if (run->parts & (QP_RUN_SPAWNED | QP_RUN_UNWINDING)) {
+        put_address(run->site);
+        put_numbers(run->event.fields, 2);
+    }
+    if (run->parts & QP_RUN_SPAWNED)
+        put_address(run->event.text);
+    if (run->parts & QP_RUN_LET_GO)
+        put_number(run->woke);
+}
+
+static void put_event(const struct qp_event *event)
+{
+    unsigned has = qp_event_parts(event->kind), i;
+    put_first(QP_RUN_NONE + (uint64_t)event->kind, event->task);
+    if (has & QP_EVENT_IS_NOTE)
+        return;
+    put_address(event->site);
+    if (has & QP_EVENT_HAS_OBJECT)
+        put_number(event->object);
+    if (has & QP_EVENT_HAS_FUTURE)
+        put_number(event->future);
+    if (has & QP_EVENT_HAS_OP)
+        put_address(event->op);
+    for (i = 0; i < QP_EVENT_FIELDS; i++)
+        if (has & (unsigned)QP_EVENT_HAS_FIELD << i)
+            put_number(event->fields[i]);
+    if (qp_event_names(event->kind) || event->kind == QP_EVENT_OBJECT_CREATED)
+        put_address(event->text);
+}
+
+static void put_all(void)
+{
+    size_t i, before;
+    word_count = 0;
+    for (i = 0; i < record_count; i++) {
+        before = word_count;
+        if (records[i].parts == QP_RUN_NONE)
+            put_event(&records[i].event);
+        else
+            put_run(&records[i]);
+        records[i].words = word_count - before;
+    }
+}
+
 static void judge_in_brief(struct qp_checker *checker, const struct example *example)
 {
     const struct qp_event_batch *batch = qp_checker_batch(checker);
-    size_t i;
+    size_t at = 0, next, i;
     qp_checker_reset(checker);
     qp_checker_expect(checker, example->expected);
     qp_checker_fair(checker, example->fair);
-    for (i = 0; i < brief_count; i++) {
-        batch->events[0] = briefs[i];
-        batch->take(batch->context, batch->events, 1);
+    for (i = 0; i < record_count; i++, at = next) {
+        next = at + records[i].words;
+        memcpy(batch->words, words + at, (next - at) * sizeof *words);
+        batch->take(batch->context, next - at);
     }
     qp_checker_finish(checker, !example->goes_on);
     assert_false(qp_checker_is_full(checker));
@@ -376,37 +497,19 @@ static void compare(const struct qp_checker *checker, const struct qp_checker *o
 }
 
 /* Who knows an execution finds in one that differs in one number what somebody finds who does not. */
-static void differ(struct qp_checker *knowing, const struct example *example, void *number, size_t size)
-{
-    struct qp_checker *other = qp_checker_create();
-    uint64_t before = 0, different;
-    assert_non_null(other);
-    memcpy(&before, number, size);
-    different = before + 1;
-    memcpy(number, &different, size);
-    judge_in_brief(knowing, example);
-    judge_in_brief(other, example);
-    memcpy(number, &before, size);
-    compare(other, knowing, example->rule);
-    qp_checker_destroy(other);
-}
-
 static void differ_in_each(struct qp_checker *knowing, const struct example *example)
 {
-    size_t i, k;
-    for (i = 0; i < brief_count; i++) {
-        struct qp_event_brief *brief = &briefs[i];
-        for (k = 0; k < QP_EVENT_FIELDS; k++) {
-            differ(knowing, example, &brief->event.fields[k], sizeof brief->event.fields[k]);
-            differ(knowing, example, &brief->told[k], sizeof brief->told[k]);
-        }
-        differ(knowing, example, &brief->event.task, sizeof brief->event.task);
-        differ(knowing, example, &brief->event.object, sizeof brief->event.object);
-        differ(knowing, example, &brief->event.future, sizeof brief->event.future);
-        differ(knowing, example, &brief->status, sizeof brief->status);
-        differ(knowing, example, &brief->woke, sizeof brief->woke);
-        differ(knowing, example, &brief->chosen, sizeof brief->chosen);
-        differ(knowing, example, &brief->count, sizeof brief->count);
+    size_t i;
+    for (i = 0; i < word_count; i++) {
+        struct qp_checker *other = steps[i] ? qp_checker_create() : NULL;
+        if (!other)
+            continue;
+        words[i] += steps[i];
+        judge_in_brief(knowing, example);
+        judge_in_brief(other, example);
+        words[i] -= steps[i];
+        compare(other, knowing, example->rule);
+        qp_checker_destroy(other);
     }
 }
 
@@ -415,6 +518,7 @@ static void compare_in_brief(const struct qp_checker *checker, struct qp_checker
 {
     if (!in_brief(run))
         return;
+    put_all();
     judge_in_brief(other, example);
     compare(checker, other, example->rule);
     judge_in_brief(other, example); /* what was told before */

@@ -108,8 +108,8 @@ struct qp_checker *qp_checker_create(void)
         qp_checker_destroy(c);
         return NULL;
     }
-    for (i = 0; i < QP_EVENT_KINDS; i++)
-        c->parts_of[i] = (uint8_t)qp_event_parts((enum qp_event_kind)i);
+    c->hash = qp_hash_fastest();
+    know_kinds(c);
     qp_pool_init(&c->pool, &c->budget);
     c->futures.size = sizeof(struct future);
     c->tasks.size = sizeof(struct task);
@@ -141,15 +141,12 @@ static void forget_what_is_left(struct qp_checker *c)
         table_clear(&c->tables[i]);
 }
 
-void qp_checker_reset(struct qp_checker *c)
+static void forget_run(struct qp_checker *c)
 {
     forget_what_is_left(c);
-    c->alert = 0;
-    look_at_each(c);
     c->seq = 0;
     c->now_ns = INT64_MIN;
     c->brief_ns = 0;
-    begin_to_hold(c);
     c->running = NULL;
     c->innermost = NULL;
     c->depth = c->heap_count = c->ready_first = c->ready_end = 0;
@@ -159,14 +156,25 @@ void qp_checker_reset(struct qp_checker *c)
     c->call_object = NULL;
     c->call_value = NULL;
     c->steps = c->choice_index = c->last_choice_seq = c->fault_seq = 0;
-    c->deferred_depth = c->work_queued = c->work_due = c->fair = 0;
+    c->deferred_depth = c->work_queued = c->work_due = 0;
     c->spurious = c->disordered = c->full = c->closing = c->aborted_run = c->deadlocked = c->no_memory =
         c->objects_end = false;
     c->last_dropped_task = 0;
-    c->outcome = QP_OK;
     if (c->names_go)
         forget_names(c);
     c->violation_count = 0;
+    c->untouched = true;
+}
+
+void qp_checker_reset(struct qp_checker *c)
+{
+    if (!c->untouched || c->violation_count)
+        forget_run(c);
+    c->alert = 0;
+    look_at_each(c);
+    c->fair = 0;
+    c->outcome = QP_OK;
+    begin_to_hold(c);
 }
 
 void qp_checker_destroy(struct qp_checker *c)
@@ -207,11 +215,6 @@ const struct qp_violation *qp_checker_at(const struct qp_checker *c, size_t inde
 bool qp_checker_is_full(const struct qp_checker *c)
 {
     return c->full;
-}
-
-uint64_t qp_checker_events(const struct qp_checker *c)
-{
-    return c->seq;
 }
 
 size_t qp_checker_live(const struct qp_checker *c)
@@ -342,6 +345,7 @@ void qp_checker_event(void *checker, const struct qp_event *e)
     if (!c || is_deaf(c) || !well_formed(c, e))
         return;
     c->seq = e->seq;
+    c->untouched = false;
     c->names_go = true;
     if (e->time_ns > c->now_ns)
         c->now_ns = e->time_ns;
@@ -414,7 +418,7 @@ void qp_checker_finish(struct qp_checker *c, bool complete)
 {
     uint64_t told = c->held ? digest_of_held(c, complete) : 0;
     if (c->held && is_known(c, told)) {
-        forget_held(c);
+        c->held = 0;
         be_deaf(c);
         return;
     }

@@ -93,8 +93,7 @@ const struct qp_violation *qp_checker_at(const struct qp_checker *checker, size_
 /* Whether memory ran out: events from there on were not judged. */
 bool qp_checker_is_full(const struct qp_checker *checker);
 
-/* How many events it has seen, and what is live of all it models: for measurements. */
-uint64_t qp_checker_events(const struct qp_checker *checker);
+/* What is live of all it models: for measurements. */
 size_t qp_checker_live(const struct qp_checker *checker);
 
 /* Writes a violation, as a compiler would, with a zero byte. Returns the length of the whole text. */

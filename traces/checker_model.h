@@ -10,6 +10,7 @@
 #define TRACES_CHECKER_MODEL_H
 
 #include "traces/checker.h"
+#include "traces/hash.h"
 #include "traces/pool.h"
 #include <string.h>
 
@@ -323,8 +324,8 @@ struct object {
 /* What keeps the next event from being judged as usual: nothing is judged any more, or a certain kind must come. */
 enum { ALERT_DEAF = 1, ALERT_EXPECTING = 2 };
 
-/* How many events in brief are held, with how much text; how many without are told at once; what is known. */
-enum { HELD = 256, HELD_NAMES = 1024, AT_ONCE = 64, KNOWN_DIGESTS = 4096 };
+/* How many words of events in brief are held, with how much text; how many without are told at once; what is known. */
+enum { HELD = 2048, HELD_NAMES = 1024, AT_ONCE = 512, KNOWN_DIGESTS = 4096 };
 
 struct qp_checker {
     unsigned alert; /* bits */
@@ -332,7 +333,8 @@ struct qp_checker {
         known; /* tasks below that are known, 0 among them; 0 while there is an alert, when each event is looked at */
     enum qp_event_kind expected; /* while ALERT_EXPECTING */
     uint64_t seq;
-    int64_t now_ns, brief_ns; /* the time of events in brief */
+    int64_t now_ns, brief_ns;     /* the time of events in brief */
+    const struct qp_event *brief; /* the one that is judged, and not taken apart; NULL: none */
     struct task *running;
     struct future *innermost; /* of the polls and drops under way; NULL: there is none */
     size_t depth;             /* how many there are */
@@ -370,17 +372,19 @@ struct qp_checker {
         const char *name; /* NULL: none was looked up */
         enum op op;
     } ops[64];
+    bool untouched;              /* nothing was judged since the reset */
     bool objects_end;            /* an object did: the trace tells of that */
     bool names_go;               /* with the run; those of events in brief stay */
     struct qp_event_batch batch; /* and what it has room for now */
-    size_t held;                 /* of them, the first that are not judged yet; while `holding` */
+    size_t held;                 /* of the words, the first that are not judged yet; while `holding` */
     bool holding, forgetful;
-    uint64_t digest;                  /* of what is held */
-    uint8_t parts_of[QP_EVENT_KINDS]; /* as qp_event_parts has it */
+    qp_hash_fn hash;
+    bool nameless;               /* there was no room for a name */
+    uint8_t has[QP_EVENT_KINDS]; /* the parts of events in brief, as qp_event_parts says */
     uint64_t known_digests[KNOWN_DIGESTS];
-    char names[HELD_NAMES]; /* of those that are held */
+    char names[HELD_NAMES]; /* of what is not judged yet */
     size_t names_length;
-    struct qp_event_brief brief[HELD];
+    uint64_t words[HELD];
     size_t violation_count;
     struct qp_violation violations[QP_VIOLATIONS_KEPT];
 };
@@ -556,13 +560,15 @@ bool is_judged(struct qp_checker *c, const struct qp_event *e);
 /* Who judges which event; notes are for nobody, and are never told in brief. */
 extern void (*const judges[QP_EVENT_KINDS])(struct qp_checker *c, const struct qp_event *e);
 
+/* Learns what each kind has in brief. */
+void know_kinds(struct qp_checker *c);
+
 /* Judges events in brief, in order. */
-void judge_in_brief(struct qp_checker *c, struct qp_event_brief *events, size_t count);
+void judge_in_brief(struct qp_checker *c, const uint64_t *words, size_t count);
 
 /* ---- executions that were told before: see checker_brief.c ---- */
 void begin_to_hold(struct qp_checker *c);
 void judge_held(struct qp_checker *c);
-void forget_held(struct qp_checker *c);
 uint64_t digest_of_held(const struct qp_checker *c, bool complete);
 bool is_known(const struct qp_checker *c, uint64_t digest);
 void make_known(struct qp_checker *c, uint64_t digest);

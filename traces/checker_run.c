@@ -1,20 +1,132 @@
 /*
- * Runs: events in brief that follow one another with nothing in between, judged in one go (enum qp_event_run).
+ * Events in brief, judged record by record (struct qp_event_batch); a run, which is several events with nothing in
+ * between, in one go.
  *
  * What is judged is what each of them by itself would be judged by, with the same rules; what one part has found, the
- * next need not look for. Where a run is not as usual it is taken apart before anything of it is judged. A run's event
- * is made to be that of the part which is judged just now.
+ * next need not look for. Where a run is not as usual it is taken apart before anything of it is judged. The event is
+ * made to be that of the part which is judged just now; what its kind has not may be left over from another.
  */
 #include "traces/checker_steps.h"
-
-/* ---- one by one ---- */
 
 enum {
     OF_FUTURE = QP_RUN_SUSPENDED - QP_RUN_CREATED,
     OF_LIFE = QP_RUN_SPAWNED | QP_RUN_BEGINS | QP_RUN_UNWINDING | QP_RUN_LET_GO,
-    TOLD = QP_RUN_SENT | QP_RUN_RECEIVED | QP_RUN_ACQUIRED | QP_RUN_JOINED,
+    OF_OBJECT = QP_RUN_SENT | QP_RUN_RECEIVED | QP_RUN_ACQUIRED,
+    TOLD = OF_OBJECT | QP_RUN_JOINED,
     ANSWERED = QP_RUN_PENDING | QP_RUN_READY
 };
+
+/* ---- reading ---- */
+
+/* How far it was read. Nobody but who is inlined has its address, so that it lies in registers. */
+struct run {
+    const uint64_t *at; /* the words of what comes next */
+    unsigned parts;
+    uint32_t notes; /* as they are to be counted */
+    uint32_t chosen, count;
+};
+
+static inline uint64_t read_word(struct run *run)
+{
+    return *run->at++;
+}
+
+static inline const void *read_pointer(struct run *run)
+{
+    return (const void *)(uintptr_t)read_word(run);
+}
+
+static inline void read_fields(struct run *run, struct qp_event *e, size_t count)
+{
+    size_t i;
+    for (i = 0; i < count; i++)
+        e->fields[i] = read_word(run);
+}
+
+static inline void read_chosen(struct run *run)
+{
+    uint64_t word = read_word(run);
+    run->chosen = (uint32_t)word;
+    run->count = (uint32_t)(word >> 32);
+}
+
+static inline void read_site(struct run *run, struct qp_event *e)
+{
+    e->site = read_pointer(run);
+}
+
+static inline void read_created(struct run *run, struct qp_event *e)
+{
+    e->op = read_pointer(run);
+    e->object = read_word(run);
+}
+
+/* What is told of a poll. */
+static inline void read_told(struct run *run, struct qp_event *e)
+{
+    if (run->parts & (QP_RUN_RECEIVED | QP_RUN_ACQUIRED) && !(run->parts & QP_RUN_CREATED))
+        e->object = read_word(run);
+    read_fields(run, e, run->parts & QP_RUN_SENT ? 1 : run->parts & QP_RUN_RECEIVED ? 2 : QP_EVENT_FIELDS);
+}
+
+static inline void read_spawned(struct run *run, struct qp_event *e)
+{
+    read_site(run, e);
+    read_fields(run, e, 2);
+    e->text = read_pointer(run);
+}
+
+static inline void read_unwinding(struct run *run, struct qp_event *e)
+{
+    read_site(run, e);
+    read_fields(run, e, 2);
+}
+
+/* What all parts have. */
+static inline void read_run(struct run *run, struct qp_event *e, uint64_t first)
+{
+    uint64_t word = read_word(run);
+    run->parts = (unsigned)first;
+    e->task = first >> 32;
+    e->future = (uint32_t)word;
+    run->notes = (uint32_t)(word >> 32);
+}
+
+/* An event by itself. False: it is a note. */
+static inline bool read_event(const struct qp_checker *c, struct run *run, struct qp_event *e, uint64_t first)
+{
+    unsigned has, i;
+    e->kind = (enum qp_event_kind)((unsigned)first - QP_RUN_NONE);
+    e->task = first >> 32;
+    has = c->has[e->kind];
+    if (has & QP_EVENT_IS_NOTE)
+        return false;
+    read_site(run, e);
+    if (has & QP_EVENT_HAS_OBJECT)
+        e->object = read_word(run);
+    if (has & QP_EVENT_HAS_FUTURE)
+        e->future = read_word(run);
+    if (has & QP_EVENT_HAS_OP)
+        e->op = read_pointer(run);
+    for (i = 0; i < QP_EVENT_FIELDS; i++)
+        if (has & (unsigned)QP_EVENT_HAS_FIELD << i)
+            e->fields[i] = read_word(run);
+    if (has & QP_EVENT_HAS_TEXT)
+        e->text = read_pointer(run);
+    return true;
+}
+
+void know_kinds(struct qp_checker *c)
+{
+    unsigned i;
+    for (i = 0; i < QP_EVENT_KINDS; i++) {
+        enum qp_event_kind kind = (enum qp_event_kind)i;
+        bool text = qp_event_names(kind) || kind == QP_EVENT_OBJECT_CREATED;
+        c->has[i] = (uint8_t)(qp_event_parts(kind) & (text ? ~0u : ~(unsigned)QP_EVENT_HAS_TEXT));
+    }
+}
+
+/* ---- one by one ---- */
 
 static enum qp_event_kind kind_of(unsigned part)
 {
@@ -59,69 +171,68 @@ static enum qp_event_kind kind_of(unsigned part)
     return QP_EVENT_TASK_WOKEN;
 }
 
-/* What a part has beside what all events have. */
-static void set_fields(const struct qp_event_brief *run, unsigned part, struct qp_event *e)
+/* The words of a part. */
+static inline void read_part(struct run *run, struct qp_event *e, unsigned part)
 {
-    if (part == QP_RUN_CHOSEN) {
-        e->task = 0;
-        e->fields[1] = run->count;
-        e->fields[2] = run->chosen;
-    } else if (part & (QP_RUN_ASKED | QP_RUN_SPAWNED | QP_RUN_UNWINDING)) {
-        memcpy(e->fields, run->event.fields, sizeof e->fields);
-        e->text = run->event.text;
-    } else if (part & TOLD) {
-        memcpy(e->fields, run->told, sizeof e->fields);
-    } else if (part == QP_RUN_READY) {
-        e->fields[0] = run->status;
-    } else if (part & (QP_RUN_WOKE | QP_RUN_LET_GO)) {
-        e->fields[0] = run->woke;
-    } else if (part == QP_RUN_WOKEN) {
-        e->fields[0] = run->event.task;
-    } else if (part == QP_RUN_BEGINS) {
-        e->fields[0] = run->event.fields[0];
-    } else if (part == QP_RUN_COMPLETED) {
-        e->task = run->event.fields[1];
-    }
+    if (part == QP_RUN_CREATED || (part == QP_RUN_POLLED && !(run->parts & QP_RUN_CREATED)))
+        read_site(run, e);
+    if (part == QP_RUN_CHOSEN)
+        read_chosen(run);
+    else if (part == QP_RUN_CREATED)
+        read_created(run, e);
+    else if (part == QP_RUN_ASKED)
+        read_fields(run, e, QP_EVENT_FIELDS);
+    else if (part & TOLD)
+        read_told(run, e);
+    else if (part & (QP_RUN_WOKE | QP_RUN_READY | QP_RUN_LET_GO))
+        e->fields[0] = read_word(run);
+    else if (part == QP_RUN_WOKEN)
+        e->fields[0] = e->task;
+    else if (part == QP_RUN_SPAWNED)
+        read_spawned(run, e);
+    else if (part == QP_RUN_UNWINDING)
+        read_unwinding(run, e);
 }
 
-/* Whose event it is. */
-static void set_future(const struct qp_checker *c, const struct qp_event_brief *run, unsigned part, struct qp_event *e)
+/* Whose event it is, and what it has; the rest is 0. */
+static void set_event(const struct qp_checker *c, const struct run *run, const struct qp_event *last, unsigned part,
+                      struct qp_event *e)
 {
-    if (part & (QP_RUN_CREATED | QP_RUN_SENT | QP_RUN_RECEIVED | QP_RUN_ACQUIRED))
-        e->object = run->event.object;
-    if (part & (QP_RUN_CREATED | QP_RUN_POLLED | QP_RUN_ASKED | QP_RUN_SENT | ANSWERED))
-        e->future = run->event.future;
-    if (part & (QP_RUN_CREATED | QP_RUN_ASKED | QP_RUN_SENT))
-        e->op = run->event.op;
+    *e = *last;
+    e->kind = kind_of(part);
+    qp_event_clear_rest(e);
+    if (part == QP_RUN_CHOSEN) {
+        e->task = e->fields[0] = 0;
+        e->fields[1] = run->count;
+        e->fields[2] = run->chosen;
+    }
+    if (part == QP_RUN_COMPLETED)
+        e->task = last->fields[1];
+    if (!(part & (OF_FUTURE | OF_LIFE)))
+        e->site = NULL;
+    if (!(part & (QP_RUN_CREATED | OF_OBJECT)))
+        e->object = 0;
+    if (!(run->parts & QP_RUN_CREATED))
+        e->op = NULL;
     if (part & (QP_RUN_POLLED | ANSWERED))
         complete_event(c, e);
 }
 
-/* How many numbers lie before it, from the first part's on. */
-static uint64_t numbers_before(const struct qp_event_brief *run, unsigned part)
-{
-    unsigned before = run->parts & (part - 1), woken = run->parts & QP_RUN_WOKE;
-    uint64_t count = (uint64_t)__builtin_popcount(before);
-    bool skipped = (run->parts & QP_RUN_POLLED) && part >= (woken ? QP_RUN_WOKE : QP_RUN_PENDING);
-    return skipped ? count + run->skipped : count;
-}
-
 /* The events of a run, in order. From *part = 0 on; false past the last. */
-static bool next_of_run(const struct qp_checker *c, const struct qp_event_brief *run, unsigned *part,
+static bool next_of_run(const struct qp_checker *c, struct run *run, struct qp_event *last, unsigned *part,
                         struct qp_event *e)
 {
     unsigned left = run->parts & ~(*part ? (*part << 1) - 1 : 0);
     if (!left)
         return false;
     *part = left & -left;
-    memset(e, 0, sizeof *e);
-    e->kind = kind_of(*part);
-    e->seq = run->event.seq + numbers_before(run, *part);
-    e->time_ns = run->event.time_ns;
-    e->task = run->event.task;
-    e->site = *part & (OF_FUTURE | OF_LIFE) ? run->event.site : NULL;
-    set_future(c, run, *part, e);
-    set_fields(run, *part, e);
+    if (*part >= QP_RUN_WOKE) {
+        last->seq += run->notes;
+        run->notes = 0;
+    }
+    last->seq++;
+    read_part(run, last, *part);
+    set_event(c, run, last, *part, e);
     return true;
 }
 
@@ -142,13 +253,14 @@ static void judge_one(struct qp_checker *c, struct qp_event *e)
         judges[e->kind](c, e);
 }
 
-/* What comes behind that part of the run; 0: all of it. */
-SELDOM static void judge_apart(struct qp_checker *c, struct qp_event_brief *run, unsigned part)
+/* What comes behind that part of the run; 0: all of it. Returns the place behind. */
+SELDOM static const uint64_t *judge_apart(struct qp_checker *c, struct run run, struct qp_event *last, unsigned part)
 {
-    struct qp_event e = run->event;
-    while (next_of_run(c, run, &part, &e))
+    struct qp_event e;
+    while (next_of_run(c, &run, last, &part, &e))
         judge_one(c, &e);
-    run->event.seq = e.seq;
+    last->seq += run.notes;
+    return run.at;
 }
 
 /* ---- in one go ---- */
@@ -161,34 +273,38 @@ static inline struct qp_event *then(struct qp_event *e, enum qp_event_kind kind)
     return e;
 }
 
-/* False: it is not as usual. */
-static inline bool step(struct qp_checker *c, struct qp_event_brief *run)
+/* False: it is not as usual, and nothing of it was read. */
+static inline bool step(struct qp_checker *c, struct run *run, struct qp_event *e)
 {
-    struct task *task = table_find(&c->task_table, run->event.task);
+    struct task *task = table_find(&c->task_table, e->task);
     if (run->parts & QP_RUN_CHOSEN) {
-        if (UNLIKELY(run->chosen >= run->count))
-            return false;
+        read_chosen(run);
+        e->seq++;
         c->choice_index = run->chosen;
+    } else {
+        run->chosen = 0;
+        run->count = 1;
     }
-    if (UNLIKELY(!task || task->state != only(QUEUED) || task->style == TASK_BLOCKING || c->running || c->closing ||
-                 c->fair || c->innermost || !is_its_turn(c, task)))
+    if (UNLIKELY(run->chosen >= run->count || !task || task->state != only(QUEUED) || task->style == TASK_BLOCKING ||
+                 c->running || c->closing || c->fair || c->innermost || !is_its_turn(c, task)))
         return false;
     c->choice_index = 0;
     task->state = only(RUNNING);
     step_begins(c, task);
-    run->event.seq += run->parts & QP_RUN_CHOSEN ? 2 : 1;
+    e->seq++;
     return true;
 }
 
 /* NULL: this cannot be. Of one that is created nothing is known yet. */
-static inline struct future *polled(struct qp_checker *c, struct qp_event_brief *run)
+static inline struct future *polled(struct qp_checker *c, struct run *run, struct qp_event *e)
 {
-    struct qp_event *e = &run->event;
     struct future *f;
+    read_site(run, e);
     if (!(run->parts & QP_RUN_CREATED)) {
         f = future_of(c, e->future, then(e, QP_EVENT_FUTURE_POLLED));
         return f && begin(c, f, e) ? f : NULL;
     }
+    read_created(run, e);
     f = create(c, then(e, QP_EVENT_FUTURE_CREATED));
     then(e, QP_EVENT_FUTURE_POLLED);
     if (UNLIKELY(!f) || (c->innermost && !begin_inside(c, c->innermost, f, e)))
@@ -200,10 +316,9 @@ static inline struct future *polled(struct qp_checker *c, struct qp_event_brief 
     return f;
 }
 
-static inline void told(struct qp_checker *c, struct qp_event_brief *run)
+static inline void told(struct qp_checker *c, struct run *run, struct qp_event *e)
 {
-    struct qp_event *e = &run->event;
-    memcpy(e->fields, run->told, sizeof e->fields);
+    read_told(run, e);
     if (run->parts & QP_RUN_SENT)
         on_value_sent(c, then(e, QP_EVENT_VALUE_SENT));
     else if (run->parts & QP_RUN_RECEIVED)
@@ -215,122 +330,157 @@ static inline void told(struct qp_checker *c, struct qp_event_brief *run)
 }
 
 /* What is done in the poll, until it answers. */
-static inline void done(struct qp_checker *c, struct qp_event_brief *run)
+static inline void done(struct qp_checker *c, struct run *run, struct qp_event *e)
 {
-    struct qp_event *e = &run->event;
-    if (run->parts & QP_RUN_ASKED)
+    if (run->parts & QP_RUN_ASKED) {
+        read_fields(run, e, QP_EVENT_FIELDS);
         on_future_asked(c, then(e, QP_EVENT_FUTURE_ASKED));
+    }
     if (run->parts & TOLD)
-        told(c, run);
-    e->seq += run->skipped;
+        told(c, run, e);
+    e->seq += run->notes;
+    run->notes = 0;
     if (run->parts & QP_RUN_WOKE) {
-        e->fields[0] = run->woke;
+        read_fields(run, e, 1);
         on_task_woken(c, then(e, QP_EVENT_TASK_WOKEN));
     }
 }
 
-/* False: what follows was not judged. */
-static inline bool poll(struct qp_checker *c, struct qp_event_brief *run)
+static inline void answered(struct qp_checker *c, struct run *run, struct qp_event *e, struct future *f)
 {
-    struct future *f = polled(c, run);
-    if (UNLIKELY(!f))
-        return false;
-    push_frame(c, f);
-    done(c, run);
-    if (UNLIKELY(c->alert) || !(run->parts & ANSWERED))
-        return true;
     leave_frame(c, f);
     if (run->parts & QP_RUN_PENDING) {
-        pending(c, f, then(&run->event, QP_EVENT_FUTURE_PENDING));
+        pending(c, f, then(e, QP_EVENT_FUTURE_PENDING));
     } else {
-        run->event.fields[0] = run->status;
-        ready(c, f, then(&run->event, QP_EVENT_FUTURE_READY));
+        read_fields(run, e, 1);
+        ready(c, f, then(e, QP_EVENT_FUTURE_READY));
     }
-    return true;
 }
 
-static inline void suspended(struct qp_checker *c, struct qp_event_brief *run)
+/*
+ * Each of these gives back the part behind which the run is to be taken apart, or 0.
+ */
+
+static inline unsigned poll(struct qp_checker *c, struct run *run, struct qp_event *e)
 {
-    struct qp_event *e = &run->event;
+    struct future *f = polled(c, run, e);
+    if (UNLIKELY(!f))
+        return QP_RUN_POLLED;
+    push_frame(c, f);
+    done(c, run, e);
+    if (UNLIKELY(c->alert))
+        return QP_RUN_WOKE;
+    if (run->parts & ANSWERED)
+        answered(c, run, e, f);
+    return UNLIKELY(c->alert) ? QP_RUN_READY : 0;
+}
+
+static inline unsigned suspended(struct qp_checker *c, struct run *run, struct qp_event *e)
+{
     e->site = NULL;
     on_task_suspended(c, then(e, QP_EVENT_TASK_SUSPENDED));
-    if (run->parts & QP_RUN_WOKEN && LIKELY(!c->alert)) {
+    if (UNLIKELY(c->alert))
+        return QP_RUN_SUSPENDED;
+    if (run->parts & QP_RUN_WOKEN) {
         e->fields[0] = e->task;
         on_task_woken(c, then(e, QP_EVENT_TASK_WOKEN));
     }
+    return 0;
 }
 
-static inline void spawned(struct qp_checker *c, struct qp_event_brief *run)
+static inline unsigned spawned(struct qp_checker *c, struct run *run, struct qp_event *e)
 {
-    on_task_spawned(c, then(&run->event, QP_EVENT_TASK_SPAWNED));
-    if (run->parts & QP_RUN_BEGINS && LIKELY(!c->alert))
-        on_task_woken(c, then(&run->event, QP_EVENT_TASK_WOKEN));
+    read_spawned(run, e);
+    on_task_spawned(c, then(e, QP_EVENT_TASK_SPAWNED));
+    if (UNLIKELY(c->alert))
+        return QP_RUN_SPAWNED;
+    if (run->parts & QP_RUN_BEGINS)
+        on_task_woken(c, then(e, QP_EVENT_TASK_WOKEN));
+    return 0;
 }
 
 /* The end of a task, in whose name the last of what it had was released. */
-static inline void ended(struct qp_checker *c, struct qp_event_brief *run)
+static inline unsigned ended(struct qp_checker *c, struct run *run, struct qp_event *e)
 {
-    struct qp_event *e = &run->event;
-    const struct qp_site *site = e->site;
+    const struct qp_site *site;
     uint64_t task = e->task;
+    read_unwinding(run, e);
     on_task_unwinding(c, then(e, QP_EVENT_TASK_UNWINDING));
-    if (!(run->parts & QP_RUN_COMPLETED) || UNLIKELY(c->alert))
-        return;
+    if (UNLIKELY(c->alert))
+        return QP_RUN_UNWINDING;
+    if (!(run->parts & QP_RUN_COMPLETED))
+        return 0;
+    site = e->site;
     e->site = NULL;
     e->task = e->fields[1];
     on_task_ended(c, then(e, QP_EVENT_TASK_COMPLETED));
-    if (!(run->parts & QP_RUN_LET_GO) || UNLIKELY(c->alert))
-        return;
     e->site = site;
     e->task = task;
-    e->fields[0] = run->woke;
-    on_task_woken(c, then(e, QP_EVENT_TASK_WOKEN));
+    if (UNLIKELY(c->alert))
+        return QP_RUN_COMPLETED;
+    if (run->parts & QP_RUN_LET_GO) {
+        read_fields(run, e, 1);
+        on_task_woken(c, then(e, QP_EVENT_TASK_WOKEN));
+    }
+    return 0;
 }
 
-/* False: its step is not as usual, and nothing was judged. */
-static inline bool judge_run(struct qp_checker *c, struct qp_event_brief *run)
+/* False: nothing of it was read, and it is to be taken apart. */
+static inline bool begins(struct qp_checker *c, struct run *run, struct qp_event *e)
 {
-    unsigned parts = run->parts;
-    uint64_t seq = run->event.seq;
-    if (parts & QP_RUN_STEP) {
-        if (!step(c, run))
-            return false;
-    } else if (UNLIKELY(parts & QP_RUN_CHOSEN)) {
+    if (UNLIKELY(e->task >= c->known))
         return false;
-    }
-    run->event.seq--;
-    if (parts & QP_RUN_POLLED && UNLIKELY(!poll(c, run))) {
-        run->event.seq = seq;
-        judge_apart(c, run, QP_RUN_POLLED);
-        return true;
-    }
-    if (parts & QP_RUN_SUSPENDED && LIKELY(!c->alert))
-        suspended(c, run);
-    if (parts & QP_RUN_SPAWNED)
-        spawned(c, run);
-    else if (parts & QP_RUN_UNWINDING)
-        ended(c, run);
-    return true;
+    return !(run->parts & (QP_RUN_CHOSEN | QP_RUN_STEP)) || (run->parts & QP_RUN_STEP && step(c, run, e));
 }
 
-static inline void judge(struct qp_checker *c, struct qp_event_brief *brief)
+static inline void judge_run(struct qp_checker *c, struct run *run, struct qp_event *e, uint64_t first)
 {
-    struct qp_event *e = &brief->event;
-    e->time_ns = c->brief_ns;
-    if (LIKELY(brief->parts != QP_RUN_NONE)) {
-        if (UNLIKELY(e->task >= c->known) || !judge_run(c, brief))
-            judge_apart(c, brief, 0);
-    } else if (UNLIKELY(e->task >= c->known || e->kind == QP_EVENT_CLOCK_ADVANCED)) {
+    const uint64_t *behind;
+    uint64_t seq = e->seq;
+    unsigned apart = 0;
+    read_run(run, e, first);
+    behind = run->at;
+    if (UNLIKELY(!begins(c, run, e))) {
+        e->seq = seq;
+        run->at = judge_apart(c, (struct run){behind, run->parts, run->notes, 0, 0}, e, 0);
+        return;
+    }
+    if (run->parts & QP_RUN_POLLED)
+        apart = poll(c, run, e);
+    if (run->parts & QP_RUN_SUSPENDED)
+        apart = LIKELY(!apart) ? suspended(c, run, e) : apart;
+    else if (run->parts & QP_RUN_SPAWNED)
+        apart = spawned(c, run, e);
+    else if (run->parts & QP_RUN_UNWINDING)
+        apart = ended(c, run, e);
+    if (UNLIKELY(apart))
+        run->at = judge_apart(c, *run, e, apart);
+}
+
+static inline void judge_event(struct qp_checker *c, struct run *run, struct qp_event *e, uint64_t first)
+{
+    e->seq++;
+    if (!read_event(c, run, e, first))
+        return;
+    if (UNLIKELY(e->task >= c->known || e->kind == QP_EVENT_CLOCK_ADVANCED))
         judge_one(c, e);
-    } else {
+    else
         judges[e->kind](c, e);
-    }
 }
 
-void judge_in_brief(struct qp_checker *c, struct qp_event_brief *events, size_t count)
+void judge_in_brief(struct qp_checker *c, const uint64_t *words, size_t count)
 {
-    struct qp_event_brief *brief, *end = events + count;
-    for (brief = events; brief < end; brief++)
-        judge(c, brief);
-    c->seq = end[-1].event.seq;
+    const uint64_t *end = words + count;
+    struct qp_event e = {.seq = c->seq, .time_ns = c->brief_ns};
+    struct run run = {.at = words};
+    c->brief = &e;
+    while (run.at < end) {
+        uint64_t first = read_word(&run);
+        if (LIKELY((unsigned)first < QP_RUN_NONE))
+            judge_run(c, &run, &e, first);
+        else
+            judge_event(c, &run, &e, first);
+    }
+    c->brief = NULL;
+    c->seq = e.seq;
 }

@@ -8,6 +8,9 @@
 #define QUIPU_EVENT_H
 
 #include <quipu/future.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -99,65 +102,77 @@ static inline void qp_event_clear_rest(struct qp_event *event)
         event->text = NULL;
 }
 
+/* Whether its text is a name, which may be gone when the call is over. */
+static inline bool qp_event_names(enum qp_event_kind kind)
+{
+    return kind == QP_EVENT_TASK_SPAWNED || kind == QP_EVENT_TASK_RENAMED || kind == QP_EVENT_OBJECT_NAMED;
+}
+
 /* Receives events in order. It must not call back into the runtime. */
 typedef void (*qp_event_fn)(void *context, const struct qp_event *event);
 
 /*
- * Events in brief. Those that follow one another with nothing in between are mostly one record, a run, with a bit for
- * each of them that it has; they came in the order of the bits.
+ * Events in brief: words, one record behind the other. Events that follow one another with nothing in between are
+ * mostly one record, a run, with a bit for each of them that it has; they came in the order of the bits. Any other
+ * event is a record by itself.
+ *
+ * A record's first word has its parts in the lower half, and in the upper half the task that runs from then on; a run's
+ * second one has its future, and how many notes there are in it: before what it woke or, where it woke nothing, before
+ * the answer. Behind that are the words of its parts, in their order; before those of the first one that is the
+ * future's, or a spawn's or an end's, the site. What is the task's has no site.
+ *
+ * The first word of an event by itself says its kind instead, on top of QP_RUN_NONE. Behind it are, as its kind has
+ * them, its site, object, future, operation, fields, and text: the name, which stays (see `text` below), or the kind,
+ * of an object; messages have none. Of a note there is nothing behind it.
+ *
+ * Nothing says numbers: each event has the next one. Nor times: it is that of the last clock.advanced, at first 0. Of a
+ * future's polls and their answers the object and the operation are those with which it was created.
  */
 enum qp_event_run {
-    QP_RUN_CHOSEN = 1 << 0,     /* choice, of the task that is polled next: `chosen` of `count` */
+    QP_RUN_CHOSEN = 1 << 0,     /* choice, of the task that is polled next. What was chosen; upper half: of how many */
     QP_RUN_STEP = 1 << 1,       /* task.polled */
-    QP_RUN_CREATED = 1 << 2,    /* future.created; it is polled next */
+    QP_RUN_CREATED = 1 << 2,    /* future.created; it is polled next. Its operation, and its object */
     QP_RUN_POLLED = 1 << 3,     /* future.polled */
-    QP_RUN_ASKED = 1 << 4,      /* future.asked */
-    QP_RUN_SENT = 1 << 5,       /* one of these: value.sent, */
-    QP_RUN_RECEIVED = 1 << 6,   /* value.received, */
-    QP_RUN_ACQUIRED = 1 << 7,   /* hold.acquired, */
-    QP_RUN_JOINED = 1 << 8,     /* task.joined: `told` are its fields */
-    QP_RUN_WOKE = 1 << 9,       /* task.woken: `woke`, by that */
+    QP_RUN_ASKED = 1 << 4,      /* future.asked. Its fields */
+    QP_RUN_SENT = 1 << 5,       /* one of these: value.sent, of that object. The value */
+    QP_RUN_RECEIVED = 1 << 6,   /* value.received. Unless the future was created in it, the object; the fields, two */
+    QP_RUN_ACQUIRED = 1 << 7,   /* hold.acquired. Unless the future was created in it, the object; the fields */
+    QP_RUN_JOINED = 1 << 8,     /* task.joined. Its fields */
+    QP_RUN_WOKE = 1 << 9,       /* task.woken, by that. Which */
     QP_RUN_PENDING = 1 << 10,   /* future.pending, or */
-    QP_RUN_READY = 1 << 11,     /* future.ready: with `status` */
+    QP_RUN_READY = 1 << 11,     /* future.ready. The status */
     QP_RUN_SUSPENDED = 1 << 12, /* task.suspended */
     QP_RUN_WOKEN = 1 << 13,     /* task.woken, the one that was suspended */
 
-    QP_RUN_SPAWNED = 1 << 14, /* task.spawned */
+    QP_RUN_SPAWNED = 1 << 14, /* task.spawned. The fields, two, and the name */
     QP_RUN_BEGINS = 1 << 15,  /* task.woken, that one */
 
-    QP_RUN_UNWINDING = 1 << 16, /* task.unwinding */
+    QP_RUN_UNWINDING = 1 << 16, /* task.unwinding. The fields, two */
     QP_RUN_COMPLETED = 1 << 17, /* task.completed, that one */
-    QP_RUN_LET_GO = 1 << 18,    /* task.woken: `woke`, which joins it */
+    QP_RUN_LET_GO = 1 << 18,    /* task.woken, which joins it. Which */
 
-    QP_RUN_NONE = 1 << 30 /* this alone: no run, but one event */
+    QP_RUN_NONE = 1 << 30 /* and above: the kind of an event by itself */
 };
 
-struct qp_event_brief {
-    struct qp_event event;
-    uint64_t told[QP_EVENT_FIELDS];
-    uint32_t parts;  /* bits of enum qp_event_run */
-    uint32_t status; /* enum qp_status */
-    uint32_t woke;
-    uint32_t chosen, count;
-    uint32_t skipped; /* numbers of notes, before `woke` or, where there is none, before the answer */
-};
+enum { QP_RECORD_WORDS = 16 }; /* that a record may have, at most */
 
 /*
- * Who judges events while the program runs, and wants them for as little as can be: many at a time, and in brief.
+ * Who judges events while the program runs, and wants them for as little as can be: many at a time, and in brief. Such
+ * an event has only what the table says of its kind.
  *
- * Of an event in brief is set its number, task and site and what its kind has, and nothing else. It has no time: that
- * is the time of the last clock.advanced, at first 0. Notes are left out. Of a future's polls and their answers the
- * object and the operation are those with which it was created, and are left out. A text is there only where it is a
- * name, or the kind of an object. Of a run there is the number of the first event, and what its parts have in common:
- * the future, with its object and operation if it is created in it (else the object of what `told` tells), and the
- * site of what is the future's; what is the task's has none. Its task is the one that runs from then on.
- *
- * They are taken when there is no room for more, before what they point to may be gone, and when the runtime is left.
+ * They are taken when there is no room for more, and when the runtime is left.
  */
 struct qp_event_batch {
-    struct qp_event_brief *events; /* room for `room` of them, at least 1; borrowed. `take` may set both anew: */
-    size_t room;                   /* what it has taken may stay where it is, and the next go elsewhere */
-    void (*take)(void *context, struct qp_event_brief *events, size_t count); /* must not call back into the runtime */
+    uint64_t *words; /* where they go; borrowed */
+    size_t room;     /* for so many, at least QP_RECORD_WORDS */
+
+    /* Takes that many of them, which are whole records. May set `words` and `room` anew: what it has taken may stay
+     * where it is, and the next go elsewhere. It must not call back into the runtime. */
+    void (*take)(void *context, size_t count);
+
+    /* Returns the same text in a place where it stays until it is judged; NULL: there is none, and the record is taken
+     * at once. */
+    const char *(*text)(void *context, const char *text);
     void *context;
 };
 
