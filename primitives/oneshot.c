@@ -31,7 +31,8 @@ enum {
     USED = 1,
     SENDER_GONE = 2,
     RECEIVER_GONE = 4,
-    HEARD = 8 /* somebody may listen */
+    HEARD = 8, /* somebody may listen */
+    FULL = 16  /* the value is there */
 };
 
 struct oneshot {
@@ -40,12 +41,21 @@ struct oneshot {
     struct qp_oneshot_receiver receiver;
     const struct qp_type *type;
     uint64_t value_id, bytes; /* of the value, where somebody listens: its number, and what its bytes were */
-    size_t size;              /* of the whole block */
-    void *value;
     uint32_t state;
-    bool full;
     struct qp_wait_queue receiving;
 };
+
+enum { VALUE_OFFSET = (sizeof(struct oneshot) + 15) & ~(size_t)15 }; /* the value stands behind it */
+
+static void *value_of(struct oneshot *self)
+{
+    return (char *)self + VALUE_OFFSET;
+}
+
+static bool is_full(const struct oneshot *self)
+{
+    return self->state & FULL;
+}
 
 static struct oneshot *of_sender(const struct qp_oneshot_sender *sender)
 {
@@ -76,7 +86,7 @@ static void describe(const struct qp_object *object, const struct qp_say *to)
 {
     const struct oneshot *self = (const struct oneshot *)object;
     qp_say(to, ": %s; the sender is %s, the receiver %s",
-           self->full           ? "sent, and not taken"
+           is_full(self)        ? "sent, and not taken"
            : self->state & USED ? "sent"
                                 : "nothing sent",
            self->state & SENDER_GONE ? "gone" : "there", self->state & RECEIVER_GONE ? "gone" : "there");
@@ -90,17 +100,12 @@ static const struct qp_owned_ops receiver_ops = {"the receiver", NULL, receiver_
 enum qp_status qp_oneshot_create(const struct qp_type *type, struct qp_oneshot_sender **sender,
                                  struct qp_oneshot_receiver **receiver)
 {
-    size_t offset = (sizeof(struct oneshot) + 15) & ~(size_t)15;
-    struct oneshot *self = qp_allocate_again(qp_thread.runtime, offset + type->size);
+    struct oneshot *self = qp_allocate_again(qp_thread.runtime, VALUE_OFFSET + type->size);
     if (!self)
         return QP_NOMEM;
     qp_object_init(&self->object, &oneshot_kind, NULL, 1);
     self->type = type;
-    self->value_id = 0;
-    self->size = offset + type->size;
-    self->value = (char *)self + offset;
     self->state = qp_runtime_is_heard(self->object.runtime) ? HEARD : 0;
-    self->full = false;
     qp_wait_queue_init(&self->receiving);
     qp_own(&self->sender.owned, &sender_ops);
     qp_own(&self->receiver.owned, &receiver_ops);
@@ -115,7 +120,7 @@ static void release_unless_in_use(struct oneshot *self)
     if ((self->state & (SENDER_GONE | RECEIVER_GONE)) != (SENDER_GONE | RECEIVER_GONE))
         return;
     qp_object_end(&self->object);
-    qp_release_again(self->object.runtime, self, self->size);
+    qp_release_again(self->object.runtime, self, VALUE_OFFSET + self->type->size);
 }
 
 /* Nothing more will come: whoever waits can go on. */
@@ -148,14 +153,14 @@ QP_APART static enum qp_status send_specially(struct oneshot *self, void *value)
     if (QP_TRACING)
         tell_sent(self, value, id, status);
     self->state |= USED;
-    if (QP_UNLIKELY(status != QP_OK)) {
+    if (status != QP_OK) {
         QP_EMIT(VALUE_RETURNED, .object = self->object.id, .fields = {id});
         return status;
     }
-    qp_value_move(self->type->size, self->value, value);
+    self->state |= FULL;
+    qp_value_move(self->type->size, value_of(self), value);
     self->value_id = id;
     self->bytes = QP_TRACING ? qp_value_bytes(self->type, value) : 0;
-    self->full = true;
     QP_EMIT(VALUE_QUEUED, .object = self->object.id, .fields = {id});
     wake_receiver(self);
     return QP_OK;
@@ -166,9 +171,8 @@ enum qp_status qp_oneshot_send(struct qp_oneshot_sender *sender, void *value)
     struct oneshot *self = of_sender(sender);
     if (QP_UNLIKELY(self->state != 0))
         return send_specially(self, value);
-    self->state = USED;
-    qp_value_move(self->type->size, self->value, value);
-    self->full = true;
+    self->state = USED | FULL;
+    qp_value_move(self->type->size, value_of(self), value);
     wake_receiver(self);
     return QP_OK;
 }
@@ -211,10 +215,10 @@ QP_APART static void tell_received(const struct oneshot *self, const void *value
 /* It is this one's turn. */
 static inline enum qp_status receive(struct oneshot *self, void *value)
 {
-    if (!self->full)
+    if (QP_UNLIKELY(!is_full(self)))
         return QP_CLOSED;
-    qp_value_move(self->type->size, value, self->value);
-    self->full = false;
+    qp_value_move(self->type->size, value, value_of(self));
+    self->state &= ~(uint32_t)FULL;
     if (QP_UNLIKELY(self->state & HEARD) && QP_TRACING)
         tell_received(self, value);
     return QP_OK;
@@ -222,24 +226,31 @@ static inline enum qp_status receive(struct oneshot *self, void *value)
 
 enum stage { NEW, WAITING };
 
+/* It waited: where it is its turn, there may be the value or the end, and then it is the next one's turn. */
+QP_APART static enum qp_status recv_again(struct qp_oneshot_recv_future *self, struct qp_waker *waker)
+{
+    struct oneshot *oneshot = of_receiver(self->receiver);
+    enum qp_status status;
+    if (oneshot->receiving.end.next != &self->wait || !ready(oneshot)) {
+        self->wait.waker = waker;
+        return QP_PENDING;
+    }
+    status = receive(oneshot, self->value);
+    qp_wait_remove(&self->wait);
+    wake_receiver(oneshot);
+    return status;
+}
+
 static enum qp_status recv_poll(struct qp_future *future, struct qp_waker *waker)
 {
     struct qp_oneshot_recv_future *self = (struct qp_oneshot_recv_future *)future;
     struct oneshot *oneshot = of_receiver(self->receiver);
-    const struct qp_wait *first = oneshot->receiving.end.next;
-    bool turn = first == (future->stage == NEW ? &oneshot->receiving.end : &self->wait);
-    if (turn && ready(oneshot)) {
-        enum qp_status status = receive(oneshot, self->value);
-        if (future->stage == WAITING)
-            qp_wait_remove(&self->wait);
-        wake_receiver(oneshot);
-        return status;
-    }
-    if (future->stage == NEW) {
-        qp_wait_queue_push(&oneshot->receiving, &self->wait, waker);
-        future->stage = WAITING;
-    }
-    self->wait.waker = waker;
+    if (future->stage != NEW)
+        return recv_again(self, waker);
+    if (ready(oneshot) && qp_wait_queue_empty(&oneshot->receiving))
+        return receive(oneshot, self->value);
+    qp_wait_queue_push(&oneshot->receiving, &self->wait, waker);
+    future->stage = WAITING;
     return QP_PENDING;
 }
 
@@ -273,9 +284,10 @@ void qp_oneshot_receiver_drop(struct qp_oneshot_receiver *receiver)
     if (QP_UNLIKELY(self->state & HEARD))
         self = tell_dropped(self, false);
     qp_owned_unlink(&self->receiver.owned);
-    if (self->full) {
-        self->full = false;
-        qp_value_drop(self->type, self->value, self->object.id, self->value_id, QP_DROP_CHANNEL);
+    if (is_full(self)) {
+        self->state &= ~(uint32_t)FULL;
+        qp_value_drop(self->type, value_of(self), self->object.id, self->state & HEARD ? self->value_id : 0,
+                      QP_DROP_CHANNEL);
     }
     self->state |= RECEIVER_GONE; /* not before: the value may have been the last to hold the sender */
     release_unless_in_use(self);

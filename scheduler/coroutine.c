@@ -534,7 +534,9 @@ QP_APART static enum qp_status not_ok(struct qp_coroutine *self, enum qp_status 
 {
     if (QP_UNLIKELY(status != QP_PENDING))
         return polled_ready(self, status);
-    return QP_UNLIKELY(is_chosen()) ? wait_long() : wait_plainly();
+    if (QP_UNLIKELY(is_chosen()))
+        return wait_long();
+    return qp_ready_count(&qp_thread.runtime->ready) ? wait_for_others() : wait_plainly();
 }
 
 enum qp_status qp_await_at(struct qp_future *future, const struct qp_site *site)
