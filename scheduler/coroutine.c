@@ -11,8 +11,9 @@
 #include <stdlib.h>
 
 enum {
-    LEAST_ROOM = 512, /* for the frames of a switch */
-    MANY = 16         /* ready tasks: their stacks may not all be near the processor */
+    LEAST_ROOM = 512,      /* for the frames of a switch */
+    MUCH_ROOM = 32 * 1024, /* for what another task's cancellation calls */
+    MANY = 16              /* ready tasks: their stacks may not all be near the processor */
 };
 
 /* Whether the loop would do nothing after this step but take the next ready task. */
@@ -137,6 +138,33 @@ static inline __attribute__((always_inline)) struct qp_coroutine *take_next(stru
     return coroutine;
 }
 
+/* Whether the task can be ended on this one's stack, while its own task waits. */
+static inline bool can_end(struct qp_coroutine *self, const struct qp_task *task)
+{
+    return (task->flags & (QP_TASK_ABORTED | QP_TASK_MAIN)) == QP_TASK_ABORTED && task != qp_task_of(self) &&
+           !qp_thread.injecting && (char *)__builtin_frame_address(0) > self->floor + MUCH_ROOM;
+}
+
+/*
+ * The loop must see to the task that was chosen: if all it would do is to cancel it, does that here, and takes the next
+ * one. NULL: the loop must see to what comes next.
+ */
+QP_APART static struct qp_coroutine *cancel_and_go_on(struct qp_coroutine *self, bool told)
+{
+    struct qp_runtime *runtime = qp_thread.runtime;
+    struct qp_coroutine *next = NULL;
+    while (!next && runtime->next && can_end(self, runtime->next)) {
+        struct qp_task *task = runtime->next;
+        runtime->next = NULL;
+        qp_thread.returned = self;
+        qp_task_cancel(task);
+        qp_thread.returned = NULL;
+        if (runtime->steps < runtime->free_until)
+            next = take_next(runtime, told);
+    }
+    return next;
+}
+
 /* Notes that this one's task waits, and takes the next one. NULL: the loop must see to what comes next. */
 static inline __attribute__((always_inline)) struct qp_coroutine *go_on(struct qp_coroutine *self, bool told)
 {
@@ -149,6 +177,8 @@ static inline __attribute__((always_inline)) struct qp_coroutine *go_on(struct q
     qp_step_suspended(task, told);
     qp_thread.task = NULL;
     next = take_next(qp_thread.runtime, told);
+    if (QP_UNLIKELY(!next && qp_thread.runtime->next))
+        next = cancel_and_go_on(self, told);
     if (QP_UNLIKELY(!next))
         qp_thread.coroutine = self;
     return next;

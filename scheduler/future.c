@@ -65,21 +65,31 @@ enum qp_status qp_future_poll(struct qp_future *future, struct qp_waker *waker)
     return qp_poll(future, waker);
 }
 
-void qp_future_drop(struct qp_future *future)
+static inline void drop_untold(struct qp_future *future)
 {
-    uint64_t object = 0;
     bool dropping = qp_thread.dropping;
-    if (!future || future->state == QP_FUTURE_DONE)
-        return;
-    if (QP_TRACING) {
-        object = qp_future_object(future);
-        QP_EMIT(FUTURE_DROPPING, .future = qp_future_number(future), .object = object, .op = qp_future_name(future));
-    }
     future->state = QP_FUTURE_DONE;
     qp_thread.dropping = true;
     future->ops->drop(future);
     qp_thread.dropping = dropping;
+}
+
+QP_COLD static void drop_traced(struct qp_future *future)
+{
+    uint64_t object = qp_future_object(future);
+    QP_EMIT(FUTURE_DROPPING, .future = qp_future_number(future), .object = object, .op = qp_future_name(future));
+    drop_untold(future);
     QP_EMIT(FUTURE_DROPPED, .future = future->id, .object = object, .op = qp_future_name(future));
+}
+
+void qp_future_drop(struct qp_future *future)
+{
+    if (!future || future->state == QP_FUTURE_DONE)
+        return;
+    if (QP_TRACING)
+        drop_traced(future);
+    else
+        drop_untold(future);
 }
 
 void qp_polled_after_completion(struct qp_future *future)

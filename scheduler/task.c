@@ -251,7 +251,8 @@ void qp_abort(const struct qp_handle *handle)
         qp_task_abort(handle->task);
 }
 
-void qp_task_abort(struct qp_task *task)
+/* It is ready, or running, or has ended, or is blocking work; or somebody is to be told. */
+QP_APART static void abort_with_care(struct qp_task *task)
 {
     bool comes_late =
         task->flags & (QP_TASK_ENDED | QP_TASK_ENDING | QP_TASK_STARTED) ||
@@ -263,6 +264,17 @@ void qp_task_abort(struct qp_task *task)
         qp_contract_task_aborted(task->runtime, task->id);
     task->flags |= QP_TASK_ABORTED;
     qp_task_wake(task);
+}
+
+void qp_task_abort(struct qp_task *task)
+{
+    enum { OTHERS = QP_TASK_QUEUED | QP_TASK_RUNNING | QP_TASK_ENDING | QP_TASK_ENDED | QP_TASK_HEARD };
+    if (QP_UNLIKELY(task->flags & OTHERS || task->style == QP_STYLE_BLOCKING || task->runtime->durable)) {
+        abort_with_care(task);
+        return;
+    }
+    task->flags |= QP_TASK_ABORTED | QP_TASK_QUEUED;
+    qp_ready_push(&task->runtime->ready, task);
 }
 
 /* ---- spawning ---- */
@@ -745,6 +757,15 @@ void qp_task_step(struct qp_task *task)
         qp_step_begin(task, false);
         polled(future->ops->poll(future, &task->waker), false);
     }
+    qp_thread.task = NULL;
+    qp_thread.scope = NULL;
+}
+
+void qp_task_cancel(struct qp_task *task)
+{
+    qp_step_enter(task);
+    qp_thread.scope = &task->scope;
+    qp_task_end(task, QP_CANCELLED);
     qp_thread.task = NULL;
     qp_thread.scope = NULL;
 }

@@ -168,6 +168,9 @@ extern const struct qp_waker_ops qp_task_waker_ops;
 /* Polls once; the runtime's step (step.h). */
 void qp_task_step(struct qp_task *task);
 
+/* The same of one whose cancellation was asked for, which comes instead of a poll. */
+void qp_task_cancel(struct qp_task *task);
+
 /* Ends the task: drops its future unless it is ready, releases all that it owns, and tells who waits for it. */
 void qp_task_end(struct qp_task *task, enum qp_status status);
 

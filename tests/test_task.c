@@ -893,7 +893,7 @@ static void releases_badly(void *arg)
     QP_ASSERT_EQ(qp_defer(note_word, "first"), QP_OK);
     QP_ASSERT_EQ(qp_defer(panics_when_released, NULL), QP_OK);
     QP_ASSERT_EQ(qp_defer(note_word, "last"), QP_OK);
-    qp_await(qp_yield());
+    qp_await(qp_sleep_ms(10));
 }
 
 static void bad_release(void *arg)
@@ -912,6 +912,38 @@ static void test_a_panic_while_released_is_misuse(void **state)
     run_expecting(bad_release, NULL, QP_MISUSE, ": in release");
     assert_string_equal(story, "last first"); /* the rest is released all the same */
     assert_int_equal(run_seed(bad_release, NULL, 0)->leaked, 0);
+}
+
+/* The same of one that is cancelled while another waits for its end; from a stack with much room, and with little. */
+static void aborts_bad_release(void *arg)
+{
+    struct qp_handle handle = qp_spawn(releases_badly, NULL);
+    (void)arg;
+    qp_await(qp_sleep_ms(5));
+    qp_abort(&handle);
+    qp_await(qp_join(&handle, NULL));
+    QP_ASSERT(false);
+}
+
+static void bad_cancellation(void *arg)
+{
+    struct qp_task_options options = {.name = "aborts", .stack_size = *(const size_t *)arg};
+    struct qp_handle handle;
+    begin();
+    handle = qp_spawn_with(aborts_bad_release, NULL, &options);
+    qp_await(qp_join(&handle, NULL));
+}
+
+static void test_a_panic_while_cancelled_is_misuse(void **state)
+{
+    static size_t sizes[] = {0, 16 * 1024};
+    size_t i;
+    (void)state;
+    for (i = 0; i < 2; i++) {
+        run_expecting(bad_cancellation, &sizes[i], QP_MISUSE, "'releases_badly' panicked while it was being released");
+        assert_string_equal(story, "last first");
+        assert_int_equal(run_seed(bad_cancellation, &sizes[i], 0)->leaked, 0);
+    }
 }
 
 /* The same in a function that was awaited in place: at its end, and when it is dropped. */
@@ -1568,6 +1600,7 @@ int main(void)
         cmocka_unit_test(test_is_finished),
         cmocka_unit_test(test_a_panic_ends_that_task_alone),
         cmocka_unit_test(test_a_panic_while_released_is_misuse),
+        cmocka_unit_test(test_a_panic_while_cancelled_is_misuse),
         cmocka_unit_test(test_a_panic_while_a_part_is_released_is_misuse),
         cmocka_unit_test(test_yield_suspends_exactly_once),
         cmocka_unit_test(test_yield_may_be_cancelled),
