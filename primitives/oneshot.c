@@ -272,6 +272,15 @@ static const struct qp_object *recv_object(const struct qp_future *future)
 
 const struct qp_future_ops qp_oneshot_recv_ops = {qp_op_oneshot_recv, recv_poll, recv_drop, recv_object, NULL};
 
+/* Nobody took the value. */
+QP_APART static struct oneshot *drop_value(struct oneshot *self)
+{
+    self->state &= ~(uint32_t)FULL;
+    qp_value_drop(self->type, value_of(self), self->object.id, self->state & HEARD ? self->value_id : 0,
+                  QP_DROP_CHANNEL);
+    return self;
+}
+
 void qp_oneshot_receiver_drop(struct qp_oneshot_receiver *receiver)
 {
     struct oneshot *self;
@@ -284,11 +293,8 @@ void qp_oneshot_receiver_drop(struct qp_oneshot_receiver *receiver)
     if (QP_UNLIKELY(self->state & HEARD))
         self = tell_dropped(self, false);
     qp_owned_unlink(&self->receiver.owned);
-    if (is_full(self)) {
-        self->state &= ~(uint32_t)FULL;
-        qp_value_drop(self->type, value_of(self), self->object.id, self->state & HEARD ? self->value_id : 0,
-                      QP_DROP_CHANNEL);
-    }
+    if (QP_UNLIKELY(is_full(self)))
+        self = drop_value(self);
     self->state |= RECEIVER_GONE; /* not before: the value may have been the last to hold the sender */
     release_unless_in_use(self);
 }

@@ -112,9 +112,16 @@ void qp_object_init(struct qp_object *object, const struct qp_object_kind *kind,
         link_object(&object->runtime->objects, object); /* nothing is told before all of it is there */
 }
 
-void qp_object_end(struct qp_object *object)
+QP_COLD static struct qp_object *tell_destroyed(struct qp_object *object)
 {
     QP_EMIT(OBJECT_DESTROYED, .object = object->id);
+    return object;
+}
+
+void qp_object_end(struct qp_object *object)
+{
+    if (QP_TRACING)
+        object = tell_destroyed(object);
     if (object->runtime)
         unlink_object(&object->runtime->objects, object);
 }
