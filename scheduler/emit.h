@@ -126,7 +126,11 @@ static inline __attribute__((always_inline)) void qp_put(struct qp_tracing *trac
     }
 }
 
-/* QP_EMIT(VALUE_QUEUED, .object = id, .fields = {value}); */
+/*
+ * QP_EMIT(VALUE_QUEUED, .object = id, .fields = {value});
+ *
+ * What it is given tells of nothing itself: there is room for this one.
+ */
 #define QP_EMIT(name, ...)                                                              \
     do {                                                                                \
         if (QP_TRACING) {                                                               \

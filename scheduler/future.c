@@ -10,10 +10,12 @@ static void emit_inner(struct qp_future *future)
 {
     struct qp_future *inner;
     size_t i;
-    if (future->ops->inner)
-        for (i = 0; (inner = future->ops->inner(future, i)) != NULL; i++)
-            QP_EMIT(FUTURE_INNER, .future = future->id, .op = qp_future_name(future),
-                    .fields = {qp_future_number(inner), i});
+    if (!future->ops->inner)
+        return;
+    for (i = 0; (inner = future->ops->inner(future, i)) != NULL; i++) {
+        uint32_t id = qp_future_number(inner);
+        QP_EMIT(FUTURE_INNER, .future = future->id, .op = qp_future_name(future), .fields = {id, i});
+    }
 }
 
 static void number(struct qp_future *future, uint64_t object)
@@ -77,7 +79,8 @@ static inline void drop_untold(struct qp_future *future)
 QP_COLD static void drop_traced(struct qp_future *future)
 {
     uint64_t object = qp_future_object(future);
-    QP_EMIT(FUTURE_DROPPING, .future = qp_future_number(future), .object = object, .op = qp_future_name(future));
+    uint32_t id = qp_future_number(future);
+    QP_EMIT(FUTURE_DROPPING, .future = id, .object = object, .op = qp_future_name(future));
     drop_untold(future);
     QP_EMIT(FUTURE_DROPPED, .future = future->id, .object = object, .op = qp_future_name(future));
 }

@@ -255,11 +255,12 @@ static void tell_parent(struct qp_future *parent, struct qp_future *renewed, uns
     if (depth == MOST_DEPTH || parent->state == QP_FUTURE_DONE)
         return;
     for (size_t i = 0; (child = inner_at(parent, i)) != NULL; i++) {
-        if (child != renewed)
+        if (child != renewed) {
             tell_parent(child, renewed, depth + 1);
-        else if (parent->id)
-            QP_EMIT(FUTURE_INNER, .future = parent->id, .op = parent->ops->name,
-                    .fields = {qp_future_number(child), i});
+        } else if (parent->id) {
+            uint32_t id = qp_future_number(child);
+            QP_EMIT(FUTURE_INNER, .future = parent->id, .op = parent->ops->name, .fields = {id, i});
+        }
     }
 }
 
