@@ -76,10 +76,15 @@ void qp_explorer_end(struct qp_explorer *self)
     qp_checker_destroy(self->checker);
 }
 
+/* What a strategy has learned goes with the block. */
 void qp_explorer_begin_block(struct qp_explorer *self)
 {
-    end_strategies(self);
-    init_strategies(self);
+    if (self->strategy->ops->learn) {
+        end_strategies(self);
+        init_strategies(self);
+    } else {
+        qp_cancel_strategy_init(&self->cancel, self->strategy, 0);
+    }
     self->look = true;
 }
 
