@@ -38,6 +38,42 @@ static void self_wake(uint64_t count)
     bench_run(wake_itself, &count);
 }
 
+/* What a switch to another task takes at least: there are just the two. */
+static void two_yield(void *arg)
+{
+    uint64_t each = bench_share(*(const uint64_t *)arg, 2);
+    bench_together(bench_yield_often, &each, 2);
+}
+
+static void yield_two(uint64_t count)
+{
+    bench_run(two_yield, &count);
+}
+
+/* And what an await takes at least. */
+
+static enum qp_status ready_poll(struct qp_future *future, struct qp_waker *waker)
+{
+    (void)future, (void)waker;
+    return QP_OK;
+}
+
+static const struct qp_future_ops ready_ops = {.name = "ready", .poll = ready_poll};
+
+static void await_often(void *arg)
+{
+    uint64_t left = *(const uint64_t *)arg;
+    for (; left > 0; left--) {
+        struct qp_future ready;
+        qp_await(qp_future_init(&ready, &ready_ops));
+    }
+}
+
+static void await_ready(uint64_t count)
+{
+    bench_run(await_often, &count);
+}
+
 /* ---- functions without a stack ---- */
 
 struct small { /* yields once, or not at all */
@@ -262,7 +298,9 @@ static void blocking_round_trip(uint64_t count)
 const struct benchmark task_benchmarks[] = {
     {"yield, 1 task", "yield", yield_one, NULL},
     {"self-wake, 1 task", "wake-up", self_wake, NULL},
+    {"yield, 2 tasks", "yield", yield_two, NULL},
     {"yield, 1,000 tasks", "yield", yield_crowd, NULL},
+    {"await of what is ready", "await", await_ready, NULL},
     {"spawn and join (coroutine)", "task", spawn_join_coroutine, NULL},
     {"spawn and join (resumable)", "task", spawn_join_resumable, NULL},
     {"spawn, park, abort, join", "task", spawn_park_abort, NULL},
