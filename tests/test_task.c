@@ -936,7 +936,7 @@ static void bad_cancellation(void *arg)
 
 static void test_a_panic_while_cancelled_is_misuse(void **state)
 {
-    static size_t sizes[] = {0, 16 * 1024};
+    static size_t sizes[] = {0, (size_t)16 * 1024};
     size_t i;
     (void)state;
     for (i = 0; i < 2; i++) {
