@@ -321,9 +321,7 @@ def object_label(value):
     return "%s %d" % (kind, int(value["id"])) if int(value["id"]) else "a " + kind
 
 
-def waiters(title, queue):
-    end = queue["end"].address
-    wait = queue["end"]["next"]
+def some_waiters(title, wait, end):
     labels = []
     while int(wait) != int(end):
         labels.append(waker_label(wait["waker"]))
@@ -335,20 +333,27 @@ def waiters(title, queue):
                                              ", and %d more" % rest if rest > 0 else "")
 
 
+def waiters(title, queue):
+    return some_waiters(title, queue["end"]["next"], queue["end"].address)
+
+
 def channel_state(runtime, o):
-    said = ": %d of %d buffered" % (o["buffered"], o["room"]) if o["bounded"] else ": %d buffered" % o["buffered"]
+    buffered = int(o["entered"]) - int(o["left"])
+    said = ": %d of %d buffered" % (buffered, o["room"]) if o["bounded"] else ": %d buffered" % buffered
     if int(o["reserved"]):
         said += ", %d reserved" % o["reserved"]
     said += ", " + count_of(int(o["senders"]), "sender") + ", " + count_of(int(o["receivers"]), "receiver")
-    said += ", closed" if o["closed"] else ""
-    return (said + waiters("waiting to send", o["sending"]) +
-            waiters("let on or refused, and not run since", o["settled"]) +
+    said += ", closed" if has_bit(o["state"], "channel.c", "CLOSED") else ""
+    queue, waiting = o["sending"]["end"], o["waiting"]
+    return (said + some_waiters("waiting to send", waiting, queue.address) +
+            some_waiters("let on or refused, and not run since", queue["next"], waiting) +
             waiters("waiting to receive", o["receiving"]))
 
 
 def oneshot_state(runtime, o):
     used = has_bit(o["state"], "oneshot.c", "USED")
-    sent = "sent, and not taken" if o["full"] else "sent" if used else "nothing sent"
+    full = has_bit(o["state"], "oneshot.c", "FULL")
+    sent = "sent, and not taken" if full else "sent" if used else "nothing sent"
     there = {False: "there", True: "gone"}
     return (": %s; the sender is %s, the receiver %s" %
             (sent, there[has_bit(o["state"], "oneshot.c", "SENDER_GONE")],
