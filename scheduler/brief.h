@@ -11,7 +11,6 @@
 #include "scheduler/runtime.h"
 
 /* Where it can be no part of the run. */
-uint32_t qp_tell_chosen_apart(const struct qp_choice *choice, uint32_t chosen);
 void qp_tell_suspended_apart(const struct qp_task *task, bool woken);
 void qp_tell_answered_apart(const struct qp_future *future, enum qp_status status);
 void qp_tell_asked_apart(const struct qp_future *future, uint64_t duration, uint64_t wanted, uint64_t target);
@@ -66,18 +65,7 @@ static inline void qp_run_add_word(struct qp_tracing *tracing, unsigned part, ui
 /* ---- steps ---- */
 
 /* What was chosen; returns that. */
-static inline uint32_t qp_tell_chosen(const struct qp_choice *choice, uint32_t chosen)
-{
-    struct qp_tracing *tracing = qp_thread.tracing;
-    uint64_t *run;
-    if (!tracing->brief || choice->kind != QP_CHOICE_TASK || qp_thread.task || qp_site_now())
-        return qp_tell_chosen_apart(choice, chosen);
-    run = qp_place(qp_make_room(tracing), QP_RUN_CHOSEN);
-    run[1] = 0;
-    run[2] = qp_word(chosen, choice->count);
-    tracing->next = run + 3;
-    return chosen;
-}
+uint32_t qp_tell_chosen(const struct qp_choice *choice, uint32_t chosen);
 
 /* A step begins; at no await point. */
 static inline void qp_tell_polled(const struct qp_task *task)
@@ -196,9 +184,9 @@ static inline void qp_tell_asked(const struct qp_future *future, uint64_t durati
     qp_run_add(tracing, QP_RUN_ASKED);
 }
 
-/* Whether it can be part of the last run that its poll does something to this object; then that is put, unless the run
- * has it. */
-static inline bool qp_run_is_of(struct qp_tracing *tracing, uint64_t object)
+/* Puts the object to which the last run's poll does something, unless the run has it. False: that can be no part of it.
+ */
+static inline bool qp_run_put_object(struct qp_tracing *tracing, uint64_t object)
 {
     const uint64_t *run = tracing->last;
     if (!qp_run_goes_on(run, QP_RUN_SENT))
@@ -225,7 +213,7 @@ static inline bool qp_run_sent(uint64_t object, uint32_t future, const char *op,
 static inline bool qp_run_received(uint64_t object, uint64_t value, bool altered)
 {
     struct qp_tracing *tracing = qp_thread.tracing;
-    if (!qp_run_is_of(tracing, object))
+    if (!qp_run_put_object(tracing, object))
         return false;
     tracing->next[0] = value;
     tracing->next[1] = altered;
@@ -237,7 +225,7 @@ static inline bool qp_run_received(uint64_t object, uint64_t value, bool altered
 static inline bool qp_run_acquired(uint64_t object, uint64_t hold, uint64_t count, uint64_t style)
 {
     struct qp_tracing *tracing = qp_thread.tracing;
-    if (!qp_run_is_of(tracing, object))
+    if (!qp_run_put_object(tracing, object))
         return false;
     qp_run_put(tracing, hold, count, style);
     qp_run_add(tracing, QP_RUN_ACQUIRED);

@@ -26,6 +26,9 @@ struct qp_tracing {
     struct qp_runtime *runtime;
 };
 
+/* Events of the runtime are told to whom its environment names, if anybody. */
+void qp_listen(struct qp_runtime *runtime);
+
 /* Tells what has been put so far. */
 void qp_tracing_tell(struct qp_tracing *tracing);
 

@@ -76,7 +76,7 @@ static inline void drop_untold(struct qp_future *future)
     qp_thread.dropping = dropping;
 }
 
-QP_COLD static void drop_traced(struct qp_future *future)
+QP_APART static void drop_traced(struct qp_future *future)
 {
     uint64_t object = qp_future_object(future);
     uint32_t id = qp_future_number(future);

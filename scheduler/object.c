@@ -113,7 +113,7 @@ void qp_object_init(struct qp_object *object, const struct qp_object_kind *kind,
         link_object(&object->runtime->objects, object); /* nothing is told before all of it is there */
 }
 
-QP_COLD static struct qp_object *tell_destroyed(struct qp_object *object)
+QP_APART static struct qp_object *tell_destroyed(struct qp_object *object)
 {
     QP_EMIT(OBJECT_DESTROYED, .object = object->id);
     return object;

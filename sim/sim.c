@@ -63,11 +63,6 @@ static void note_injected(struct qp_sim *sim, const struct qp_choice *choice)
         sim->injected |= 1u << choice->kind;
 }
 
-QP_APART static uint32_t tell_chosen(const struct qp_choice *choice, uint32_t chosen)
-{
-    return qp_tell_chosen(choice, chosen);
-}
-
 QP_APART static uint32_t choose_with_care(struct qp_sim *sim, const struct qp_choice *choice)
 {
     struct qp_strategy *strategy = sim->config->strategy;
@@ -79,7 +74,7 @@ QP_APART static uint32_t choose_with_care(struct qp_sim *sim, const struct qp_ch
         sim->choices[sim->count++] = chosen;
     if (choice->kind != QP_CHOICE_TASK && chosen)
         note_injected(sim, choice);
-    return QP_TRACING ? tell_chosen(choice, chosen) : chosen;
+    return QP_TRACING ? qp_tell_chosen(choice, chosen) : chosen;
 }
 
 /* Most choices are of the next task, and nobody has to be asked. */
@@ -90,7 +85,7 @@ static uint32_t choose(void *context, const struct qp_choice *choice)
     if (QP_UNLIKELY(!sim->tasks || sim->count == sim->room) || choice->kind != QP_CHOICE_TASK)
         return choose_with_care(sim, choice);
     chosen = sim->choices[sim->count++] = qp_random_draw(sim->tasks, choice->count);
-    return QP_TRACING ? tell_chosen(choice, chosen) : chosen;
+    return QP_TRACING ? qp_tell_chosen(choice, chosen) : chosen;
 }
 
 static uint32_t draw(struct qp_sim *sim, enum qp_choice_kind kind, uint32_t count)

@@ -273,7 +273,7 @@ static inline struct qp_event *then(struct qp_event *e, enum qp_event_kind kind)
     return e;
 }
 
-/* False: it is not as usual, and nothing of it was read. */
+/* False: it is not as usual, and is to be read again. */
 static inline bool step(struct qp_checker *c, struct run *run, struct qp_event *e)
 {
     struct task *task = table_find(&c->task_table, e->task);
@@ -425,7 +425,7 @@ static inline unsigned ended(struct qp_checker *c, struct run *run, struct qp_ev
     return 0;
 }
 
-/* False: nothing of it was read, and it is to be taken apart. */
+/* False: it is to be taken apart, from its first word on. */
 static inline bool begins(struct qp_checker *c, struct run *run, struct qp_event *e)
 {
     if (UNLIKELY(e->task >= c->known))
