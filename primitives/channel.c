@@ -289,14 +289,22 @@ static inline char *dequeue(struct qp_channel *self)
     return slot_of(self, self->left++);
 }
 
-QP_APART static struct qp_channel *tell_received(struct qp_channel *self, const char *slot, const void *value)
+/* The first value was received: tells that by itself. Returns the channel. */
+QP_APART static struct qp_channel *tell_received_apart(struct qp_channel *self, uint64_t id, bool altered,
+                                                       const void *value)
 {
     char text[QP_PRINT_SIZE];
+    QP_EMIT(VALUE_RECEIVED, .object = self->object.id, .fields = {id, altered},
+            .text = qp_print(self->type, value, text));
+    return self;
+}
+
+QP_APART static struct qp_channel *tell_received(struct qp_channel *self, const char *slot, const void *value)
+{
     struct label label = label_of(slot);
     bool altered = label.bytes != qp_value_bytes(self->type, value);
     if (QP_TRACING && !qp_run_received(self->object.id, label.id, altered))
-        QP_EMIT(VALUE_RECEIVED, .object = self->object.id, .fields = {label.id, altered},
-                .text = qp_print(self->type, value, text));
+        return tell_received_apart(self, label.id, altered, value);
     return self;
 }
 
@@ -316,20 +324,19 @@ static inline enum qp_status take(struct qp_channel *self, void *value)
     return self->state & (SENDING | RECEIVING) ? pass_on(self) : QP_OK;
 }
 
-QP_APART static uint64_t tell_sent(const struct qp_channel *self, const void *value, const char *op, uint32_t future)
+/* Somebody wants it sent, by a future unless that is 0: tells that by itself. Returns its number. */
+QP_APART static uint64_t tell_sent_apart(const struct qp_channel *self, const void *value, const char *op,
+                                         uint32_t future, uint64_t id)
 {
-    uint64_t id = qp_value_number();
     char text[QP_PRINT_SIZE];
-    if (!qp_run_sent(self->object.id, future, op, id))
-        QP_EMIT(VALUE_SENT, .object = self->object.id, .future = future, .op = op, .fields = {id},
-                .text = qp_print(self->type, value, text));
+    QP_EMIT(VALUE_SENT, .object = self->object.id, .future = future, .op = op, .fields = {id},
+            .text = qp_print(self->type, value, text));
     return id;
 }
 
-/* Somebody wants it sent. Its number. */
 static inline uint64_t value_given(const struct qp_channel *self, const void *value, const char *op)
 {
-    return QP_TRACING ? tell_sent(self, value, op, 0) : 0;
+    return QP_TRACING ? tell_sent_apart(self, value, op, 0, qp_value_next()) : 0;
 }
 
 static void value_returned(const struct qp_channel *self, uint64_t id)
@@ -592,7 +599,10 @@ QP_COLD static enum qp_status send_refused(const struct qp_send_future *self, en
 /* Somebody wants its value sent, whether at its first poll or when it is dropped without one. */
 QP_APART static void tell_send(struct qp_send_future *self)
 {
-    self->value_id = tell_sent(self->sender->channel, self->value, "send", self->future.id);
+    const struct qp_channel *channel = self->sender->channel;
+    self->value_id = qp_value_next();
+    if (!qp_run_sent(channel->object.id, self->future.id, "send", self->value_id))
+        tell_sent_apart(channel, self->value, "send", self->future.id, self->value_id);
 }
 
 static inline enum qp_status send_now(const struct qp_send_future *self, struct qp_channel *channel)

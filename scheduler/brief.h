@@ -128,9 +128,10 @@ static inline uint64_t *qp_run_of_poll(struct qp_tracing *tracing, unsigned part
 static inline void qp_run_polled(struct qp_tracing *tracing, struct qp_future *future)
 {
     uint64_t *next;
-    if (future->id || future->ops->inner) {
-        uint32_t id = qp_future_number(future);
-        tracing->next = qp_run_of_poll(tracing, QP_RUN_POLLED, id);
+    if (!future->id && future->ops->inner)
+        qp_future_number(future);
+    if (future->id) {
+        tracing->next = qp_run_of_poll(tracing, QP_RUN_POLLED, future->id);
         return;
     }
     future->id = ++qp_thread.runtime->next_future;

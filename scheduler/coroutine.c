@@ -408,24 +408,6 @@ static void before_first_poll(struct qp_coroutine *self)
     }
 }
 
-/* Where events are told in brief, and nothing else is special: a poll that is told of without a detour. */
-QP_APART static enum qp_status await_in_brief(struct qp_coroutine *self, struct qp_future *future)
-{
-    enum qp_status status;
-    for (;;) {
-        if (QP_UNLIKELY(future->state == QP_FUTURE_DONE))
-            qp_polled_after_completion(future);
-        qp_run_polled(qp_thread.tracing, future);
-        status = qp_run_answered(qp_thread.tracing, future, future->ops->poll(future, self->waker));
-        if (status != QP_PENDING)
-            break;
-        future->state = QP_FUTURE_PENDING;
-        suspend_told(self, true);
-    }
-    future->state = QP_FUTURE_DONE;
-    return over(self, status);
-}
-
 /* Where the environment may do something to the task here, somebody listens in full, or nobody may await. */
 QP_APART static enum qp_status await_with_care(struct qp_coroutine *self, struct qp_future *future,
                                                const struct qp_site *site)
@@ -442,18 +424,6 @@ QP_APART static enum qp_status await_with_care(struct qp_coroutine *self, struct
     while ((status = qp_poll(future, self->waker)) == QP_PENDING)
         suspend(self);
     return over(self, status);
-}
-
-QP_APART static enum qp_status await_specially(struct qp_future *future, const struct qp_site *site)
-{
-    struct qp_coroutine *self = qp_thread.coroutine;
-    if (!self || !future || self->awaiting || qp_thread.dropping || qp_thread.injecting || !qp_thread.tracing ||
-        !qp_thread.tracing->brief)
-        return await_with_care(self, future, site);
-    self->site = site;
-    self->awaiting = future;
-    qp_tell_awaited(site);
-    return await_in_brief(self, future);
 }
 
 /*
@@ -482,17 +452,37 @@ static inline bool is_chosen(void)
     return qp_runtime_wants(qp_thread.runtime, QP_CHOICE_TASK);
 }
 
-/* What it waits for is pending. */
-QP_APART static enum qp_status wait_long(void)
+/* The same poll, told of in brief. */
+static inline enum qp_status poll_in_brief(const struct qp_coroutine *self)
+{
+    struct qp_future *future = self->awaiting;
+    if (QP_UNLIKELY(future->state == QP_FUTURE_DONE))
+        qp_polled_after_completion(future);
+    qp_run_polled(qp_thread.tracing, future);
+    return qp_run_answered(qp_thread.tracing, future, future->ops->poll(future, self->waker));
+}
+
+/* What it waits for is pending. `told`: in brief. */
+static inline __attribute__((always_inline)) enum qp_status wait(bool told)
 {
     enum qp_status status;
     do {
         struct qp_coroutine *self = qp_thread.coroutine;
         self->awaiting->state = QP_FUTURE_PENDING;
-        suspend_told(self, false);
-        status = poll_awaited(qp_thread.coroutine);
+        suspend_told(self, told);
+        status = told ? poll_in_brief(qp_thread.coroutine) : poll_awaited(qp_thread.coroutine);
     } while (status == QP_PENDING);
     return polled_ready(qp_thread.coroutine, status);
+}
+
+QP_APART static enum qp_status wait_long(void)
+{
+    return wait(false);
+}
+
+QP_APART static enum qp_status wait_in_brief(void)
+{
+    return wait(true);
 }
 
 /* The same where the next task is the only choice, as long as it is plain. */
@@ -567,6 +557,20 @@ QP_APART static enum qp_status not_ok(struct qp_coroutine *self, enum qp_status 
     if (QP_UNLIKELY(is_chosen()))
         return wait_long();
     return qp_ready_count(&qp_thread.runtime->ready) ? wait_for_others() : wait_plainly();
+}
+
+/* Most that is special is that events are told in brief. */
+QP_APART static enum qp_status await_specially(struct qp_future *future, const struct qp_site *site)
+{
+    struct qp_coroutine *self = qp_thread.coroutine;
+    enum qp_status status;
+    if (QP_UNLIKELY(qp_thread.special != qp_thread.in_brief || !self || !future || self->awaiting))
+        return await_with_care(self, future, site);
+    self->site = site;
+    self->awaiting = future;
+    qp_tell_awaited(site);
+    status = poll_in_brief(self);
+    return status == QP_PENDING ? wait_in_brief() : polled_ready(self, status);
 }
 
 enum qp_status qp_await_at(struct qp_future *future, const struct qp_site *site)

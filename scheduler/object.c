@@ -139,11 +139,11 @@ uint64_t qp_value_next(void)
 }
 
 /* What it makes of bytes that nobody ever wrote (there may be some between members) is not a mistake of anybody. */
-static bool on_valgrind; /* asking takes longer than what it is asked for */
+bool qp_on_valgrind; /* asking takes longer than what it is asked for */
 
 __attribute__((constructor)) static void ask_valgrind(void)
 {
-    on_valgrind = RUNNING_ON_VALGRIND;
+    qp_on_valgrind = RUNNING_ON_VALGRIND;
 }
 
 static inline uint64_t mix(uint64_t sum, uint64_t word)
@@ -152,7 +152,7 @@ static inline uint64_t mix(uint64_t sum, uint64_t word)
     return sum ^ sum >> 32;
 }
 
-QP_APART uint64_t qp_value_bytes(const struct qp_type *type, const void *value)
+uint64_t qp_value_sum(const struct qp_type *type, const void *value)
 {
     const unsigned char *at = value;
     uint64_t sum = type->size, word;
@@ -170,7 +170,7 @@ QP_APART uint64_t qp_value_bytes(const struct qp_type *type, const void *value)
         memcpy(&word, at, left);
         sum = mix(sum, word);
     }
-    if (QP_UNLIKELY(on_valgrind))
+    if (QP_UNLIKELY(qp_on_valgrind))
         (void)VALGRIND_MAKE_MEM_DEFINED(&sum, sizeof sum);
     return sum;
 }

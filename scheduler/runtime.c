@@ -141,6 +141,7 @@ void qp_thread_begin(struct qp_runtime *runtime)
     qp_thread.tracing = runtime && runtime->tracing.last ? &runtime->tracing : NULL;
     qp_thread.listening = qp_thread.tracing != NULL;
     qp_thread.outside = !runtime;
+    qp_thread.in_brief = QP_TRACING && qp_thread.tracing->brief ? qp_thread.special : UINT64_MAX;
 }
 
 struct qp_runtime *qp_runtime_enter(struct qp_runtime *runtime)

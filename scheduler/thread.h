@@ -30,6 +30,7 @@ struct qp_thread {
         };
         uint64_t special; /* not 0: any of these */
     };
+    uint64_t in_brief; /* what `special` is where events are told in brief, and that is all; else no such value */
 };
 
 #define QP_UNLIKELY(condition) __builtin_expect(!!(condition), 0)

@@ -51,7 +51,16 @@ static inline void qp_value_move(size_t size, void *to, const void *from)
  * The bytes of a value in one number, to see whether those that come out are those that went in. Not for the trace:
  * there may be addresses among them. Only while tracing.
  */
-uint64_t qp_value_bytes(const struct qp_type *type, const void *value);
+uint64_t qp_value_sum(const struct qp_type *type, const void *value);
+extern bool qp_on_valgrind; /* which is asked once */
+static inline uint64_t qp_value_bytes(const struct qp_type *type, const void *value)
+{
+    uint32_t bytes;
+    if (type->size != sizeof bytes || QP_UNLIKELY(qp_on_valgrind))
+        return qp_value_sum(type, value);
+    memcpy(&bytes, value, sizeof bytes);
+    return bytes;
+}
 
 /* Tells that a value was set into a lock, where it is by now, and that it had these bytes. */
 static inline void qp_value_emit_set(const struct qp_type *type, const void *value, uint64_t object, uint64_t id,
