@@ -235,6 +235,26 @@ static inline __attribute__((always_inline)) bool suspend_plainly(struct qp_coro
     return true;
 }
 
+/* The same where the next task has no stack and never will: the loop polls it. */
+static inline __attribute__((always_inline)) bool suspend_for_the_loop(struct qp_coroutine *self)
+{
+    struct qp_task *task = qp_thread.task, *next;
+    struct qp_runtime *runtime = qp_thread.runtime;
+    if (QP_UNLIKELY(!qp_ready_count(&runtime->ready) || !may_go_on(self) || !has_held(self)))
+        return false;
+    next = qp_ready_at(&runtime->ready, 0);
+    if (next->style != QP_STYLE_FUTURE || next->flags & QP_TASK_ABORTED)
+        return false;
+    runtime->steps++;
+    runtime->next = qp_ready_take_first(&runtime->ready);
+    self->future.state = QP_FUTURE_PENDING;
+    qp_step_suspended(task, false);
+    qp_thread.task = NULL;
+    qp_thread.coroutine = NULL;
+    leave(self, false);
+    return true;
+}
+
 QP_APART static void suspend(struct qp_coroutine *self)
 {
     if (QP_TRACING)
@@ -492,7 +512,7 @@ QP_APART static enum qp_status wait_for_others(void)
     do {
         struct qp_coroutine *self = qp_thread.coroutine;
         self->awaiting->state = QP_FUTURE_PENDING;
-        if (QP_UNLIKELY(!suspend_plainly(self)))
+        if (QP_UNLIKELY(!suspend_plainly(self)) && !suspend_for_the_loop(self))
             return wait_long();
         status = poll_awaited(qp_thread.coroutine);
     } while (status == QP_PENDING);
