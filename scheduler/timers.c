@@ -84,6 +84,14 @@ static bool first_slot(const struct qp_timers *timers, unsigned *level, unsigned
     return false;
 }
 
+/* The wheel is empty: nothing in it hangs on its time, and the entries may be used in order again, as they lie. */
+static void begin_anew(struct qp_timers *timers, int64_t now_ns)
+{
+    timers->elapsed_ns = now_ns;
+    timers->free = 0;
+    timers->used = 0;
+}
+
 /* The first nanosecond of a slot. */
 static int64_t slot_begin(const struct qp_timers *timers, unsigned level, unsigned slot)
 {
@@ -214,7 +222,7 @@ QP_APART static bool start_exactly(struct qp_timer *timer, int64_t duration_ns, 
     struct qp_runtime *runtime = qp_thread.runtime;
     int64_t now = runtime->env.now(runtime->env.context);
     if (!qp_timers_waiting(&runtime->timers))
-        runtime->timers.elapsed_ns = now; /* nothing in the wheel hangs on it */
+        begin_anew(&runtime->timers, now);
     return qp_timer_arm(timer, duration_ns > QP_NEVER - now ? QP_NEVER : now + duration_ns, waker);
 }
 
@@ -240,7 +248,7 @@ void qp_timers_settle(struct qp_runtime *runtime)
         return;
     now = runtime->env.now(runtime->env.context);
     if (!first_slot(&runtime->timers, &level, &slot))
-        runtime->timers.elapsed_ns = now; /* nothing in the wheel hangs on it */
+        begin_anew(&runtime->timers, now);
     runtime->timers.fresh = (struct qp_timer_list){NULL, NULL};
     for (; timer; timer = next) {
         next = timer->next;
@@ -288,20 +296,28 @@ bool qp_timer_is_over(struct qp_timer *timer)
     return true;
 }
 
+/* Whether all that lies in a slot is one timer, whose deadline has come: it need not move through the lower rings. */
+static inline bool is_alone_and_due(const struct qp_timers *timers, const struct qp_timer_slot *list, int64_t now_ns)
+{
+    return list->first == list->last && entry_of(timers, list->first)->deadline_ns <= now_ns;
+}
+
 struct qp_timer *qp_timers_pop(struct qp_timers *timers, int64_t now_ns)
 {
-    struct qp_timer *timer;
     unsigned level, slot;
     while (first_slot(timers, &level, &slot) && slot_begin(timers, level, slot) <= now_ns) {
-        timers->elapsed_ns = slot_begin(timers, level, slot);
-        if (level) {
-            enter_slot(timers, level, slot);
-            continue;
+        const struct qp_timer_slot *list = &timers->slots[level][slot];
+        if (!level || is_alone_and_due(timers, list, now_ns)) {
+            uint32_t number = list->first;
+            int64_t deadline_ns = entry_of(timers, number)->deadline_ns;
+            struct qp_timer *timer = entry_of(timers, number)->timer;
+            wheel_remove(timers, number);
+            timers->elapsed_ns = deadline_ns;
+            taken_out(timers, timer);
+            return timer;
         }
-        timer = entry_of(timers, timers->slots[0][slot].first)->timer;
-        wheel_remove(timers, timer->place);
-        taken_out(timers, timer);
-        return timer;
+        timers->elapsed_ns = slot_begin(timers, level, slot);
+        enter_slot(timers, level, slot);
     }
     return NULL;
 }
