@@ -113,10 +113,9 @@ static const struct qp_future_ops parks_ops = QP_RESUMABLE("parks", parks_poll);
 
 static struct qp_handle spawn_small(const struct qp_future_ops *ops)
 {
-    static const struct qp_task_options options = {.name = "small"};
     struct small small;
     qp_resumable_init(&small.base, ops);
-    return qp_spawn_future(&small.base.future, sizeof small, &options);
+    return qp_spawn_future(&small.base.future, sizeof small, NULL);
 }
 
 /* ---- spawning and joining, one after the other ---- */

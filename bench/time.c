@@ -136,9 +136,8 @@ static void sleep_a_while(void *arg)
 
 static struct qp_handle spawn_sleep(void)
 {
-    static const struct qp_task_options options = {.name = "sleep"};
     struct qp_sleep_future sleep;
-    return qp_spawn_future(qp_sleep_init(&sleep, a_while()), sizeof sleep, &options);
+    return qp_spawn_future(qp_sleep_init(&sleep, a_while()), sizeof sleep, NULL);
 }
 
 struct sleepers {
