@@ -138,7 +138,7 @@ static void say_junit(const struct checked *self, struct junit *junit, double se
     const char *message = self->error[0] ? self->error : first ? first->rule->sentence : "";
     char *text = NULL;
     size_t size;
-    FILE *memory = junit->file ? open_memstream(&text, &size) : NULL;
+    FILE *memory = junit->memory ? open_memstream(&text, &size) : NULL;
     if (memory) {
         print_violations_of(self, memory, program);
         fclose(memory);

@@ -2,6 +2,7 @@
 #include "tools/options.h"
 #include <errno.h>
 #include <quipu/version.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -83,6 +84,16 @@ const struct command *command_find(const char *name)
     return NULL;
 }
 
+/* What was printed may have been lost on the way. Returns the status that is left. */
+static int printed(int status)
+{
+    bool lost = ferror(stdout) != 0;
+    errno = 0;
+    if (fflush(stdout) == 0 && !lost)
+        return status;
+    return complain("cannot write to standard output: %s", errno ? strerror(errno) : "some of it was lost");
+}
+
 static int help_with(const struct command *command, const char *program)
 {
     print_help(command, program);
@@ -96,26 +107,25 @@ static int dispatch(const struct command *command, const char *program, int argc
     if (parse(command, &arguments, argc, argv))
         status = arguments.help ? help_with(command, program) : command->run(&arguments);
     release(&arguments);
-    if (fflush(stdout) != 0)
-        return complain("cannot write to standard output: %s", strerror(errno));
-    return status;
+    return printed(status);
 }
 
 int quipu_main(int argc, char **argv)
 {
     const char *program = argc > 0 && argv[0] ? argv[0] : "quipu";
     const struct command *command;
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not become so large is one that cannot be written, like any other */
     if (argc < 2) {
         print_usage(stderr, program);
         return EXIT_BAD_INPUT;
     }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
         print_usage(stdout, program);
-        return EXIT_FINE;
+        return printed(EXIT_FINE);
     }
     if (strcmp(argv[1], "--version") == 0) {
         printf("quipu %s\n", qp_version());
-        return EXIT_FINE;
+        return printed(EXIT_FINE);
     }
     command = command_find(argv[1]);
     if (!command)

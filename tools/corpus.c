@@ -1,6 +1,7 @@
 /* See corpus.h for the state. */
 #include "tools/corpus.h"
 #include "tools/selection.h"
+#include "tools/whole.h"
 #include "traces/fnv.h"
 #include <dirent.h>
 #include <errno.h>
@@ -119,7 +120,7 @@ static void load(struct corpus *self, const char *name)
 {
     char path[1024], *text;
     bool fine, is_list = strncmp(name, "list-", 5) == 0;
-    if (!is_list && strncmp(name, "bug-", 4) != 0)
+    if ((!is_list && strncmp(name, "bug-", 4) != 0) || strstr(name, ".tmp")) /* which somebody is still writing */
         return;
     snprintf(path, sizeof path, "%s/%s", self->folder, name);
     text = read_file(path);
@@ -180,31 +181,21 @@ static uint64_t number_of(const uint32_t *choices, size_t count)
     return hash;
 }
 
-/* Opens DIR/SCENARIO/KIND-NUMBER for writing. */
-static FILE *create_file(const struct corpus *self, const char *kind, uint64_t number, const char *ending)
-{
-    char path[1024];
-    FILE *file;
-    snprintf(path, sizeof path, "%s/%s-%016" PRIx64 "%s", self->folder, kind, number, ending);
-    file = fopen(path, "w");
-    if (!file)
-        complain("%s cannot be written: %s", path, strerror(errno));
-    return file;
-}
+enum { PATH_ROOM = 1024 };
 
-static bool close_file(const struct corpus *self, FILE *file)
+/* Begins DIR/SCENARIO/KIND-NUMBER, whose path is kept in `path`. False: a sentence was printed. */
+static bool create_file(const struct corpus *self, struct whole_file *whole, char path[PATH_ROOM], const char *kind,
+                        uint64_t number, const char *ending)
 {
-    bool failed = ferror(file) != 0;
-    if (fclose(file) == 0 && !failed)
-        return true;
-    complain("a file of %s could not be written", self->folder);
-    return false;
+    snprintf(path, PATH_ROOM, "%s/%s-%016" PRIx64 "%s", self->folder, kind, number, ending);
+    return whole_begin(whole, path);
 }
 
 bool corpus_add(struct corpus *self, const uint32_t *choices, size_t count)
 {
+    char path[PATH_ROOM];
+    struct whole_file whole;
     uint32_t *copy;
-    FILE *file;
     if (has_list(self, choices, count))
         return true;
     copy = malloc((count + 1) * sizeof *copy);
@@ -215,23 +206,24 @@ bool corpus_add(struct corpus *self, const uint32_t *choices, size_t count)
         return false;
     if (!self->folder)
         return true;
-    if (!(file = create_file(self, "list", number_of(choices, count), "")))
+    if (!create_file(self, &whole, path, "list", number_of(choices, count), ""))
         return false;
-    fputs(LIST_HEAD, file);
+    fputs(LIST_HEAD, whole.file);
     for (size_t i = 0; i < count; i++)
-        fprintf(file, "%" PRIu32 "%s", choices[i], i + 1 < count ? " " : "\n");
-    return close_file(self, file);
+        fprintf(whole.file, "%" PRIu32 "%s", choices[i], i + 1 < count ? " " : "\n");
+    return whole_end(&whole, NULL);
 }
 
 static void write_bug(const struct corpus *self, const struct corpus_bug *bug)
 {
     const struct qp_failure_key *key = &bug->signature.key;
-    FILE *file = self->folder ? create_file(self, "bug", signature_number(&bug->signature), ".txt") : NULL;
-    if (!file)
+    char path[PATH_ROOM];
+    struct whole_file whole;
+    if (!self->folder || !create_file(self, &whole, path, "bug", signature_number(&bug->signature), ".txt"))
         return;
-    fprintf(file, BUG_HEAD, (int)key->outcome, key->rule, key->text);
-    fputs(bug->text, file);
-    close_file(self, file);
+    fprintf(whole.file, BUG_HEAD, (int)key->outcome, key->rule, key->text);
+    fputs(bug->text, whole.file);
+    whole_end(&whole, NULL);
 }
 
 const struct corpus_bug *corpus_note(struct corpus *self, const struct qp_failure_key *key, const char *text,

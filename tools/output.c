@@ -2,7 +2,6 @@
 #include "tools/output.h"
 #include "tools/command.h"
 #include "traces/events.h"
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,34 +84,37 @@ cJSON *violations_json(const struct qp_checker *checker)
     return array;
 }
 
-static int put_json(FILE *file, cJSON *value)
+/* Takes the value. Returns owned; NULL: out of memory, as it says. */
+static char *text_of_json(cJSON *value)
 {
     char *text = value ? cJSON_Print(value) : NULL;
     cJSON_Delete(value);
     if (!text)
-        return complain("out of memory");
-    fprintf(file, "%s\n", text);
-    cJSON_free(text);
-    return EXIT_FINE;
+        complain("out of memory");
+    return text;
 }
 
 int print_json(cJSON *value)
 {
-    return put_json(stdout, value);
+    char *text = text_of_json(value);
+    if (!text)
+        return EXIT_BAD_INPUT;
+    puts(text);
+    cJSON_free(text);
+    return EXIT_FINE;
 }
 
 int write_json(const char *path, cJSON *value)
 {
-    FILE *file = fopen(path, "w");
-    int status;
-    if (!file) {
-        cJSON_Delete(value);
-        return complain("cannot write %s: %s", path, strerror(errno));
+    char *text = text_of_json(value);
+    struct whole_file whole;
+    bool written = text && whole_begin(&whole, path);
+    if (written) {
+        fprintf(whole.file, "%s\n", text);
+        written = whole_end(&whole, NULL);
     }
-    status = put_json(file, value);
-    if (fclose(file) != 0 && status == EXIT_FINE)
-        return complain("cannot write %s: %s", path, strerror(errno));
-    return status;
+    cJSON_free(text);
+    return written ? EXIT_FINE : EXIT_BAD_INPUT;
 }
 
 /* ---- JUnit ---- */
@@ -144,23 +146,17 @@ bool junit_begin(struct junit *junit, const char *path)
     memset(junit, 0, sizeof *junit);
     if (!path)
         return true;
-    junit->path = path;
-    junit->file = fopen(path, "w"); /* at once: a path that is wrong should be known before the work */
-    junit->memory = junit->file ? open_memstream(&junit->text, &junit->size) : NULL;
-    if (junit->memory)
-        return true;
-    complain("cannot write %s: %s", path, strerror(errno));
-    if (junit->file)
-        fclose(junit->file);
-    junit->file = NULL;
-    return false;
+    if (!whole_begin(&junit->whole, path)) /* at once: a path that is wrong should be known before the work */
+        return false;
+    junit->memory = open_memstream(&junit->text, &junit->size);
+    return junit->memory || whole_end(&junit->whole, "out of memory");
 }
 
 void junit_case(struct junit *junit, const char *class_name, const char *name, double seconds,
                 enum junit_verdict verdict, const char *message, const char *text)
 {
     const char *element = verdict == JUNIT_ERROR ? "error" : "failure";
-    if (!junit->file)
+    if (!junit->memory)
         return;
     junit->cases++;
     junit->failures += verdict == JUNIT_FAILED;
@@ -183,18 +179,15 @@ void junit_case(struct junit *junit, const char *class_name, const char *name, d
 
 bool junit_end(struct junit *junit, const char *suite)
 {
-    bool written;
-    if (!junit->file)
+    bool made;
+    if (!junit->memory)
         return true;
-    written = fclose(junit->memory) == 0 && junit->text;
+    made = fclose(junit->memory) == 0 && junit->text;
     fprintf(
-        junit->file,
+        junit->whole.file,
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n"
         "  <testsuite name=\"%s\" tests=\"%zu\" failures=\"%zu\" errors=\"%zu\">\n%s  </testsuite>\n</testsuites>\n",
-        suite, junit->cases, junit->failures, junit->errors, written ? junit->text : "");
+        suite, junit->cases, junit->failures, junit->errors, made ? junit->text : "");
     free(junit->text);
-    if (fclose(junit->file) == 0 && written)
-        return true;
-    complain("cannot write %s: %s", junit->path, strerror(errno));
-    return false;
+    return whole_end(&junit->whole, made ? NULL : "out of memory");
 }

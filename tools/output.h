@@ -2,9 +2,9 @@
 #ifndef TOOLS_OUTPUT_H
 #define TOOLS_OUTPUT_H
 
+#include "tools/whole.h"
 #include "traces/checker.h"
 #include <cjson/cJSON.h>
-#include <stdio.h>
 
 /* Adds a whole number; as a string where readers of JSON may not represent it exactly. False: out of memory. */
 bool add_json_unsigned(cJSON *object, const char *name, uint64_t value);
@@ -21,12 +21,11 @@ int write_json(const char *path, cJSON *value);
 /* ---- JUnit ---- */
 
 struct junit {
-    FILE *file; /* NULL: none is written */
-    const char *path;
+    struct whole_file whole;
     size_t cases, failures, errors;
-    char *text; /* the cases so far */
+    FILE *memory; /* NULL: none is written */
+    char *text;   /* the cases so far, which come from there */
     size_t size;
-    FILE *memory;
 };
 
 enum junit_verdict { JUNIT_PASSED, JUNIT_FAILED, JUNIT_ERROR };

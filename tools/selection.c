@@ -83,7 +83,7 @@ size_t selection_count(const struct arguments *arguments)
 
 bool can_write(const char *path)
 {
-    FILE *file = path ? fopen(path, "w") : NULL;
+    FILE *file = path ? fopen(path, "a") : NULL; /* what is there stays until there is something better */
     if (file)
         fclose(file);
     else if (path)

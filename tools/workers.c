@@ -395,8 +395,10 @@ void workers_keep(const struct workers *self, const struct found *found, const c
     snprintf(trace, sizeof trace, "%s/%s.jsonl", self->folder, scenario);
     failure_page(page, sizeof page, trace);
     failure_page(draft_page, sizeof draft_page, found->trace);
-    if (rename(found->trace, trace) != 0 || (self->arguments->view && rename(draft_page, page) != 0))
+    if (rename(found->trace, trace) != 0)
         complain("cannot write %s: %s", trace, strerror(errno));
+    if (self->arguments->view && rename(draft_page, page) != 0 && errno != ENOENT) /* where it could not be made */
+        complain("cannot write %s: %s", page, strerror(errno));
 }
 
 void workers_end(struct workers *self)
