@@ -77,12 +77,28 @@ static enum op find_op(const char *name)
     return OP_OTHER;
 }
 
+/* Where that name is, or a free place for it; if there is neither nearby, the place of another. */
+static size_t place_of(const struct qp_checker *c, size_t place, const char *name)
+{
+    enum { PLACES = sizeof c->ops / sizeof *c->ops, NEARBY = 4 };
+    size_t i;
+    for (i = 0; i < NEARBY; i++) {
+        size_t at = (place + i) % PLACES;
+        if (!c->ops[at].name || c->ops[at].name == name)
+            return at;
+    }
+    return place;
+}
+
 enum op look_up(struct qp_checker *c, size_t place, const char *name)
 {
     if (!name)
         return OP_OTHER;
-    c->ops[place].name = name;
-    c->ops[place].op = find_op(name);
+    place = place_of(c, place, name);
+    if (c->ops[place].name != name) {
+        c->ops[place].name = name;
+        c->ops[place].op = find_op(name);
+    }
     return c->ops[place].op;
 }
 

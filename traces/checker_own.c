@@ -76,11 +76,17 @@ static struct owned *own(struct qp_checker *c, struct table *table, uint64_t id,
     return owned;
 }
 
-static void disown(struct qp_checker *c, struct table *table, struct owned *owned)
+/* It is nobody's and in no table; its memory is still there. */
+static void let_go(struct table *table, struct owned *owned)
 {
     leave_scope(owned);
     leave_owners_object(owned);
     table_remove(table, owned);
+}
+
+static void disown(struct qp_checker *c, struct table *table, struct owned *owned)
+{
+    let_go(table, owned);
     stock_give_back(&c->owneds, owned);
 }
 
@@ -240,20 +246,20 @@ static void came_back(struct qp_checker *c, struct object *o, const struct owned
 
 void on_hold_released(struct qp_checker *c, const struct qp_event *e)
 {
-    struct owned *hold = hold_of(c, e), copy;
+    struct owned *hold = hold_of(c, e);
     struct object *o;
     if (!hold)
         return;
     check_order(c, hold, e);
     o = hold->object;
-    copy = *hold;
-    disown(c, &c->hold_table, hold);
-    if (!o || o->spoilt)
-        return;
-    if (e->fields[1] != copy.count || e->fields[2] != copy.style)
-        report(c, QP_RULE_SEM_COUNT_1, o, e, &copy.since, NULL);
-    else
-        came_back(c, o, &copy);
+    let_go(&c->hold_table, hold);
+    if (o && !o->spoilt) {
+        if (e->fields[1] != hold->count || e->fields[2] != hold->style)
+            report(c, QP_RULE_SEM_COUNT_1, o, e, &hold->since, NULL);
+        else
+            came_back(c, o, hold);
+    }
+    stock_give_back(&c->owneds, hold);
 }
 
 /* Its release follows, and brings nothing back. */

@@ -377,13 +377,18 @@ static inline unsigned poll(struct qp_checker *c, struct run *run, struct qp_eve
 
 static inline unsigned suspended(struct qp_checker *c, struct run *run, struct qp_event *e)
 {
+    struct task *task = c->running; /* and it is the event's, unless there is an alert then */
     e->site = NULL;
     on_task_suspended(c, then(e, QP_EVENT_TASK_SUSPENDED));
     if (UNLIKELY(c->alert))
         return QP_RUN_SUSPENDED;
     if (run->parts & QP_RUN_WOKEN) {
         e->fields[0] = e->task;
-        on_task_woken(c, then(e, QP_EVENT_TASK_WOKEN));
+        then(e, QP_EVENT_TASK_WOKEN);
+        if (LIKELY(!task->state))
+            wake(c, task);
+        else
+            on_task_woken(c, e);
     }
     return 0;
 }

@@ -200,7 +200,8 @@ static inline void answer(struct qp_checker *c, struct future *f, const struct q
 
 static inline void keep_of(struct future *f, const struct qp_event *e)
 {
-    keep(&f->since, e);
+    keep_bare(&f->since, e);
+    f->since.future = f->id;
     f->since.op = f->name;
     f->since.object = f->of;
 }

@@ -232,7 +232,7 @@ void on_task_suspended(struct qp_checker *c, const struct qp_event *e)
     if (UNLIKELY(task->aborted))
         report(c, QP_RULE_TASK_ABORT_5, NULL, e, &task->since, NULL);
     else
-        keep(&task->since, e);
+        keep_bare(&task->since, e);
 }
 
 SELDOM static void woken_unusually(struct qp_checker *c, struct task *task, const struct qp_event *e)
