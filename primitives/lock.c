@@ -330,13 +330,27 @@ static inline void mutex_pass_on(struct qp_mutex *mutex)
 }
 
 /* Who waits has a reference: where there is none, there is nobody to hand over to. */
-QP_APART static void mutex_release_in_turn(struct qp_hold *hold)
+static inline void mutex_release_untold(struct qp_hold *hold)
 {
-    struct qp_mutex *mutex = (struct qp_mutex *)qp_hold_released(hold)->object;
+    struct qp_mutex *mutex = (struct qp_mutex *)hold->object;
+    qp_hold_end(hold);
     if (mutex->lock.references)
         mutex_pass_on(mutex);
     else
         end(&mutex->lock);
+}
+
+QP_APART static void mutex_release_heard(struct qp_hold *hold)
+{
+    mutex_release_untold(QP_TRACING ? qp_hold_tell_released(hold) : hold);
+}
+
+QP_APART static void mutex_release_in_turn(struct qp_hold *hold)
+{
+    if (QP_UNLIKELY(((const struct lock *)hold->object)->state & HEARD))
+        mutex_release_heard(hold);
+    else
+        mutex_release_untold(hold);
 }
 
 static void mutex_release(struct qp_owned *owned)

@@ -203,13 +203,15 @@ static bool ready(const struct oneshot *self)
     return self->state & (USED | SENDER_GONE);
 }
 
-QP_APART static void tell_received(const struct oneshot *self, const void *value)
+/* Somebody may listen. Returns QP_OK, for it is the last thing that is done. */
+QP_APART static enum qp_status tell_received(const struct oneshot *self, const void *value)
 {
     char text[QP_PRINT_SIZE];
-    bool altered = self->bytes != qp_value_bytes(self->type, value);
-    if (!qp_run_received(self->object.id, self->value_id, altered))
+    bool altered = QP_TRACING && self->bytes != qp_value_bytes(self->type, value);
+    if (QP_TRACING && !qp_run_received(self->object.id, self->value_id, altered))
         QP_EMIT(VALUE_RECEIVED, .object = self->object.id, .fields = {self->value_id, altered},
                 .text = qp_print(self->type, value, text));
+    return QP_OK;
 }
 
 /* It is this one's turn. */
@@ -219,9 +221,7 @@ static inline enum qp_status receive(struct oneshot *self, void *value)
         return QP_CLOSED;
     qp_value_move(self->type->size, value, value_of(self));
     self->state &= ~(uint32_t)FULL;
-    if (QP_UNLIKELY(self->state & HEARD) && QP_TRACING)
-        tell_received(self, value);
-    return QP_OK;
+    return QP_UNLIKELY(self->state & HEARD) ? tell_received(self, value) : QP_OK;
 }
 
 enum stage { NEW, WAITING };

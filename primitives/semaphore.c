@@ -370,16 +370,9 @@ QP_APART static void tell_asked(const struct qp_acquire_future *self)
         qp_tell_asked(&self->future, 0, self->wanted, 0);
 }
 
-/* There are too few (none, where somebody waits), or it has got them, or more is to be seen to, also by a hold. */
-QP_APART static enum qp_status acquire_in_turn(struct qp_acquire_future *self, struct qp_waker *waker)
+static inline enum qp_status acquire_untold(struct qp_acquire_future *self, struct qp_waker *waker)
 {
     struct qp_semaphore *semaphore = self->semaphore;
-    if (QP_TRACING)
-        tell_asked(self);
-    if (semaphore->careful & CLOSED) {
-        leave(self);
-        return QP_SEMAPHORE_CLOSED;
-    }
     if (self->future.stage == NEW)
         return acquire_first(self, waker);
     if (self->future.stage == GRANTED) {
@@ -388,6 +381,25 @@ QP_APART static enum qp_status acquire_in_turn(struct qp_acquire_future *self, s
     }
     self->wait.waker = waker;
     return QP_PENDING;
+}
+
+/* It is closed, or somebody may listen. */
+QP_APART static enum qp_status acquire_with_care(struct qp_acquire_future *self, struct qp_waker *waker)
+{
+    if (QP_TRACING)
+        tell_asked(self);
+    if (!(self->semaphore->careful & CLOSED))
+        return acquire_untold(self, waker);
+    leave(self);
+    return QP_SEMAPHORE_CLOSED;
+}
+
+/* There are too few (none, where somebody waits), or it has got them, or more is to be seen to, also by a hold. */
+QP_APART static enum qp_status acquire_in_turn(struct qp_acquire_future *self, struct qp_waker *waker)
+{
+    if (QP_UNLIKELY(self->semaphore->careful & (CLOSED | HEARD)))
+        return acquire_with_care(self, waker);
+    return acquire_untold(self, waker);
 }
 
 static enum qp_status acquire_poll(struct qp_future *future, struct qp_waker *waker)

@@ -94,11 +94,19 @@ static void unlink_object(struct qp_object_list *list, const struct qp_object *o
     *(object->next ? &object->next->prev : &list->last) = object->prev;
 }
 
-QP_APART static void tell_created(const struct qp_object *object, uint64_t capacity)
+/* Nothing is told before all of it is there. */
+static inline void begin_untold(struct qp_object *object)
+{
+    if (object->runtime)
+        link_object(&object->runtime->objects, object);
+}
+
+QP_APART static void begin_told(struct qp_object *object, uint64_t capacity)
 {
     QP_EMIT(OBJECT_CREATED, .object = object->id, .fields = {capacity}, .text = object->kind->name);
     if (object->name)
         QP_EMIT(OBJECT_NAMED, .object = object->id, .text = object->name);
+    begin_untold(object);
 }
 
 void qp_object_init(struct qp_object *object, const struct qp_object_kind *kind, const char *name, uint64_t capacity)
@@ -108,23 +116,29 @@ void qp_object_init(struct qp_object *object, const struct qp_object_kind *kind,
     object->runtime = qp_thread.runtime;
     object->id = object->runtime ? ++object->runtime->next_object : 0;
     if (QP_TRACING)
-        tell_created(object, capacity);
-    if (object->runtime)
-        link_object(&object->runtime->objects, object); /* nothing is told before all of it is there */
+        begin_told(object, capacity);
+    else
+        begin_untold(object);
 }
 
-QP_APART static struct qp_object *tell_destroyed(struct qp_object *object)
+static inline void end_untold(const struct qp_object *object)
+{
+    if (object->runtime)
+        unlink_object(&object->runtime->objects, object);
+}
+
+QP_APART static void end_told(const struct qp_object *object)
 {
     QP_EMIT(OBJECT_DESTROYED, .object = object->id);
-    return object;
+    end_untold(object);
 }
 
 void qp_object_end(struct qp_object *object)
 {
     if (QP_TRACING)
-        object = tell_destroyed(object);
-    if (object->runtime)
-        unlink_object(&object->runtime->objects, object);
+        end_told(object);
+    else
+        end_untold(object);
 }
 
 void qp_wait_granted_specially(struct qp_waker *waker, const struct qp_object *object)

@@ -627,14 +627,12 @@ QP_APART static void unwind(struct qp_task *task, enum qp_status status)
     release_all(task);
 }
 
-/* Whether it returned, only its scope may have what is to be released, and nobody is to be told of each part of that.
- */
-static inline bool ends_plainly(const struct qp_task *task, enum qp_status status)
+/* Whether it returned, only its scope may have what is to be released, and it has none of these flags. */
+static inline bool ends_plainly(const struct qp_task *task, enum qp_status status, unsigned flags)
 {
     const struct qp_task_extra *extra = qp_task_extra(task);
-    return status == QP_OK && !(task->flags & QP_TASK_ENDING) && !(extra && extra->drop) &&
-           !(task->flags & QP_TASK_HEARD && QP_TRACING && !qp_thread.tracing->brief) &&
-           task->style != QP_STYLE_BLOCKING && qp_task_polled(task)->state == QP_FUTURE_DONE;
+    return status == QP_OK && !(task->flags & flags) && !(extra && extra->drop) && task->style != QP_STYLE_BLOCKING &&
+           qp_task_polled(task)->state == QP_FUTURE_DONE;
 }
 
 /* The same as unwind, of a task that ends plainly, but for what it owns. */
@@ -664,7 +662,19 @@ static inline void end_plainly(struct qp_task *task)
         return;
     }
     task->status = QP_OK;
-    if (QP_TRACING)
+}
+
+/* It does not, or somebody may listen, who hears of each part of its end unless that is told in brief. */
+QP_APART static void end_specially(struct qp_task *task, enum qp_status status)
+{
+    bool in_full = QP_TRACING && !qp_thread.tracing->brief;
+    bool tells = QP_TRACING && qp_scope_owns_nothing(qp_task_scope(task));
+    if (in_full || !ends_plainly(task, status, QP_TASK_ENDING)) {
+        unwind(task, status);
+        return;
+    }
+    end_plainly(task);
+    if (tells)
         qp_tell_ended(task);
 }
 
@@ -675,10 +685,10 @@ void qp_task_end(struct qp_task *task, enum qp_status status)
         main_is_over(runtime, status);
         return;
     }
-    if (QP_LIKELY(ends_plainly(task, status)))
+    if (QP_LIKELY(ends_plainly(task, status, QP_TASK_ENDING | QP_TASK_HEARD)))
         end_plainly(task);
     else
-        unwind(task, status);
+        end_specially(task, status);
     task->flags |= QP_TASK_ENDING | QP_TASK_ENDED;
     list_remove(&runtime->tasks, task);
     runtime->live--;
@@ -838,21 +848,26 @@ static inline enum qp_status joined(const struct qp_join_future *self)
     return status;
 }
 
-QP_APART static void tell_asked(const struct qp_join_future *self)
+static inline enum qp_status join_untold(const struct qp_join_future *self, struct qp_waker *waker)
 {
-    if (self->future.state == QP_FUTURE_NEW)
-        qp_tell_asked(&self->future, 0, self->result != NULL, self->task->id);
-}
-
-/* It has ended, or somebody listens. */
-QP_APART static enum qp_status join_in_turn(const struct qp_join_future *self, struct qp_waker *waker)
-{
-    if (QP_UNLIKELY(self->task->flags & QP_TASK_HEARD) && QP_TRACING)
-        tell_asked(self);
     if (self->task->flags & QP_TASK_ENDED)
         return joined(self);
     self->task->joiner = waker;
     return QP_PENDING;
+}
+
+/* Somebody may listen. */
+QP_APART static enum qp_status join_heard(const struct qp_join_future *self, struct qp_waker *waker)
+{
+    if (QP_TRACING && self->future.state == QP_FUTURE_NEW)
+        qp_tell_asked(&self->future, 0, self->result != NULL, self->task->id);
+    return join_untold(self, waker);
+}
+
+/* It has ended, or somebody may. */
+QP_APART static enum qp_status join_in_turn(const struct qp_join_future *self, struct qp_waker *waker)
+{
+    return QP_UNLIKELY(self->task->flags & QP_TASK_HEARD) ? join_heard(self, waker) : join_untold(self, waker);
 }
 
 static enum qp_status join_poll(struct qp_future *future, struct qp_waker *waker)
