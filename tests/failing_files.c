@@ -95,6 +95,8 @@ FILE *fopen(const char *path, const char *mode)
     if (fails("open", path))
         return NULL;
     self = calloc(1, sizeof *self);
+    if (!self)
+        return NULL;
     self->file = open(path, flags_of(mode) | O_CLOEXEC, 0666);
     if (self->file >= 0)
         return fopencookie(self, mode, functions);

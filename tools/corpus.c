@@ -66,6 +66,8 @@ static struct corpus_bug *keep_bug(struct corpus *self, const struct qp_failure_
 
 /* ---- files ---- */
 
+enum { PATH_ROOM = 1024 };
+
 /* Reads a whole file, with a zero byte behind it. Returns owned; NULL: it cannot be read. */
 static char *read_file(const char *path)
 {
@@ -118,7 +120,7 @@ static bool load_bug(struct corpus *self, const char *text)
 
 static void load(struct corpus *self, const char *name)
 {
-    char path[1024], *text;
+    char path[PATH_ROOM], *text;
     bool fine, is_list = strncmp(name, "list-", 5) == 0;
     if ((!is_list && strncmp(name, "bug-", 4) != 0) || strstr(name, ".tmp")) /* which somebody is still writing */
         return;
@@ -180,8 +182,6 @@ static uint64_t number_of(const uint32_t *choices, size_t count)
         hash = qp_fnv_add(hash, choices[i]);
     return hash;
 }
-
-enum { PATH_ROOM = 1024 };
 
 /* Begins DIR/SCENARIO/KIND-NUMBER, whose path is kept in `path`. False: a sentence was printed. */
 static bool create_file(const struct corpus *self, struct whole_file *whole, char path[PATH_ROOM], const char *kind,
