@@ -13,7 +13,9 @@
 enum {
     LEAST_ROOM = 512,      /* for the frames of a switch */
     MUCH_ROOM = 32 * 1024, /* for what another task's cancellation calls */
-    MANY = 16              /* ready tasks: their stacks may not all be near the processor */
+    SOON = 3,              /* a place in the ready queue: its task's stack is fetched */
+    LATER = 7,             /* likewise: its task is */
+    MANY = LATER + 1       /* ready tasks: not all of them may be near the processor */
 };
 
 /* Whether the loop would do nothing after this step but take the next ready task. */
@@ -91,7 +93,7 @@ static inline bool has_coroutine(struct qp_task *task)
     return start(self);
 }
 
-static inline void fetch_stack(const struct qp_coroutine *coroutine)
+static QP_FETCHING void fetch_stack(const struct qp_coroutine *coroutine)
 {
     const char *context = coroutine->context;
     __builtin_prefetch(context);
@@ -101,16 +103,26 @@ static inline void fetch_stack(const struct qp_coroutine *coroutine)
 }
 
 /*
- * What the next switches will touch, while this one is made: of the task after the next its structs, of the next one,
- * whose structs came before, the top of its stack.
+ * What the next switches will touch, while this one is made: of a task that comes in a while its structs, of one that
+ * comes sooner, whose structs came before, the top of its stack. To find one page among very many takes as long as some
+ * switches do.
  */
-static inline void fetch_ahead(const struct qp_ready *ready)
+static QP_FETCHING void fetch_ahead(const struct qp_ready *ready)
 {
-    const struct qp_task *soon = qp_ready_at(ready, 0), *later = qp_ready_at(ready, 1);
+    const struct qp_task *soon = qp_ready_at(ready, SOON), *later = qp_ready_at(ready, LATER);
     __builtin_prefetch(later);
     __builtin_prefetch(qp_task_coroutine(later));
     if (soon->flags & QP_TASK_STACK)
         fetch_stack(qp_task_coroutine(soon));
+}
+
+/* The same where somebody may have chosen the next one, and nobody knows who comes after it. */
+static QP_FETCHING void fetch(const struct qp_runtime *runtime, const struct qp_coroutine *next)
+{
+    if (qp_runtime_wants(runtime, QP_CHOICE_TASK))
+        fetch_stack(next);
+    else
+        fetch_ahead(&runtime->ready);
 }
 
 /*
@@ -130,7 +142,7 @@ static inline __attribute__((always_inline)) struct qp_coroutine *take_next(stru
     }
     coroutine = qp_task_coroutine(task);
     if (qp_ready_count(&runtime->ready) >= MANY)
-        fetch_stack(coroutine);
+        fetch(runtime, coroutine);
     qp_step_enter(task);
     qp_step_begin(task, told);
     qp_thread.coroutine = coroutine;

@@ -1,9 +1,11 @@
 /*
  * Stacks: see stack.h.
  *
- * State, for each thread: a list of free stacks for each size class, last used first, and the list of the slabs that
- * they were cut from. Invariants: a slab's stacks are all of one class; a slab is unmapped only when all of its stacks
- * are free, by qp_stacks_trim or when the thread ends.
+ * State, for each thread: the slabs that its stacks are cut from, each with a set of those that are free; and, for each
+ * size class, those slabs that have any, and one stack that was given back and is taken again first. Invariants: a
+ * slab's stacks are all of one class; a slab is unmapped only when all of its stacks are free, by qp_stacks_trim or
+ * when the thread ends. Of a slab the lowest free stack is taken: so many that begin one after the other lie one after
+ * the other, whatever the order in which they were given back, and the next ones can be fetched ahead.
  */
 
 #define _GNU_SOURCE
@@ -64,22 +66,29 @@ enum {
     SLAB_BYTES = 2 << 20, /* at most, but for one large stack */
     SLAB_STACKS = 64,     /* likewise */
     FIRST_STACKS = 4,
-    MOST_MAPPED_GUARDS = 8000
+    MOST_MAPPED_GUARDS = 8000,
+    AHEAD = 4, /* how many stacks before one is taken it is fetched */
+    LINE = 64,
+    LINES = 4 /* of each: its head, and the first frames */
 };
 
 struct qp_stack_slab {
+    uint64_t free;                   /* a bit for each stack */
+    unsigned rank, last;             /* last: the number of the stack that was last taken */
+    struct qp_stack_slab *next_free; /* among those of its class that have a free one */
     struct qp_stack_slab *next;
     char *memory;
     size_t stride, size, count;
-    size_t in_use; /* while the pool is trimmed */
     size_t mapped_guards;
+    struct qp_stack *stacks[SLAB_STACKS];
     unsigned valgrind[SLAB_STACKS];
 };
 
 struct pool {
-    struct qp_stack *free[CLASSES];
-    struct qp_stack_slab *slabs;
-    size_t stacks; /* in all of them */
+    struct qp_stack *recent[CLASSES];    /* NULL: none */
+    struct qp_stack_slab *free[CLASSES]; /* linked by `next_free` */
+    struct qp_stack_slab *slabs;         /* all */
+    size_t stacks;                       /* in all of them */
     unsigned colour;
     size_t mapped_guards;
 };
@@ -129,13 +138,15 @@ static void guard_all(struct qp_stack_slab *slab)
 }
 
 /* The index-th stack of a slab: a guard page, `size` bytes, and its head at the top of these. */
-static struct qp_stack *cut(struct qp_stack_slab *slab, size_t index)
+static struct qp_stack *cut(struct qp_stack_slab *slab, unsigned index)
 {
     char *low = slab->memory + index * slab->stride + page_size(), *end = low + slab->size;
     size_t offset = (size_t)(pool.colour++ % COLOURS) * COLOUR_STEP;
     struct qp_stack *stack = (struct qp_stack *)(void *)(end - offset - sizeof(struct qp_stack));
     slab->valgrind[index] = (unsigned)VALGRIND_STACK_REGISTER(low, end);
     stack->slab = slab;
+    stack->rank = slab->rank;
+    stack->index = index;
     stack->bottom = low;
     stack->top = (char *)((uintptr_t)stack & ~(uintptr_t)63);
     stack->size = slab->size;
@@ -177,8 +188,9 @@ static void trim_when_the_thread_ends(void)
 
 /* ---- slabs ---- */
 
-static struct qp_stack_slab *map_slab(size_t size)
+static struct qp_stack_slab *map_slab(unsigned rank)
 {
+    size_t size = QP_STACK_LEAST << rank;
     size_t pages = size / page_size() + 1; /* and the guard */
     size_t stride = (pages % 2 ? pages : pages + 1) * page_size(), count = stacks_of_slab(stride);
     struct qp_stack_slab *slab = malloc(sizeof *slab);
@@ -189,49 +201,92 @@ static struct qp_stack_slab *map_slab(size_t size)
         free(slab);
         return NULL;
     }
-    *slab =
-        (struct qp_stack_slab){.next = pool.slabs, .memory = memory, .stride = stride, .size = size, .count = count};
+    *slab = (struct qp_stack_slab){
+        .rank = rank, .next = pool.slabs, .memory = memory, .stride = stride, .size = size, .count = count};
     pool.slabs = slab;
     pool.stacks += count;
     return slab;
 }
 
+static void has_free_ones(struct qp_stack_slab *slab)
+{
+    slab->next_free = pool.free[slab->rank];
+    pool.free[slab->rank] = slab;
+}
+
 /* Memory is reserved, but for the page that begins each stack: many at once cost less than one fault each. */
 QP_APART static bool grow(unsigned rank)
 {
-    struct qp_stack_slab *slab = map_slab(QP_STACK_LEAST << rank);
-    size_t i;
+    struct qp_stack_slab *slab = map_slab(rank);
+    unsigned i;
     if (!slab)
         return false;
     qp_overflow_watch();
     trim_when_the_thread_ends();
     guard_all(slab);
     advise(slab, slab->size, MADV_POPULATE_WRITE);
-    for (i = slab->count; i-- > 0;) {
-        struct qp_stack *stack = cut(slab, i);
-        stack->next = pool.free[rank];
-        pool.free[rank] = stack;
-    }
+    for (i = 0; i < slab->count; i++)
+        slab->stacks[i] = cut(slab, i);
+    slab->free = UINT64_MAX >> (SLAB_STACKS - slab->count);
+    has_free_ones(slab);
     return true;
+}
+
+/* One after the other is taken: another one soon will be. */
+static QP_FETCHING void fetch_ahead(const struct qp_stack_slab *slab, unsigned index)
+{
+    const char *head;
+    unsigned i;
+    if (!(slab->free >> index & (uint64_t)1 << AHEAD))
+        return;
+    head = (const char *)slab->stacks[index + AHEAD];
+    for (i = 0; i < LINES; i++)
+        __builtin_prefetch(head - i * LINE, 1);
+}
+
+QP_APART static struct qp_stack *take_lowest(unsigned rank)
+{
+    struct qp_stack_slab *slab;
+    unsigned index;
+    if (rank >= CLASSES || (!pool.free[rank] && !grow(rank)))
+        return NULL;
+    slab = pool.free[rank];
+    index = (unsigned)__builtin_ctzll(slab->free);
+    slab->free &= slab->free - 1;
+    if (!slab->free)
+        pool.free[rank] = slab->next_free;
+    if (index == slab->last + 1)
+        fetch_ahead(slab, index);
+    slab->last = index;
+    return slab->stacks[index];
 }
 
 struct qp_stack *qp_stack_take(size_t size)
 {
     unsigned rank = rank_of(size ? size : QP_STACK_USUAL);
-    struct qp_stack *stack;
-    if (rank >= CLASSES || (!pool.free[rank] && !grow(rank)))
-        return NULL;
-    stack = pool.free[rank];
-    pool.free[rank] = stack->next;
+    struct qp_stack *stack = QP_LIKELY(rank < CLASSES) ? pool.recent[rank] : NULL;
+    if (!stack)
+        return take_lowest(rank);
+    pool.recent[rank] = NULL;
     return stack;
+}
+
+static void put_back(struct qp_stack *stack)
+{
+    struct qp_stack_slab *slab = stack->slab;
+    if (!slab->free)
+        has_free_ones(slab);
+    slab->free |= (uint64_t)1 << stack->index;
 }
 
 void qp_stack_give_back(struct qp_stack *stack)
 {
-    unsigned rank = rank_of(stack->size);
+    struct qp_stack **recent = &pool.recent[stack->rank];
     ASAN_UNPOISON_MEMORY_REGION(stack->bottom, (size_t)(stack->top - stack->bottom));
-    stack->next = pool.free[rank];
-    pool.free[rank] = stack;
+    if (*recent)
+        put_back(stack);
+    else
+        *recent = stack;
 }
 
 bool qp_stack_guards(const struct qp_stack *stack, const void *address)
@@ -240,30 +295,18 @@ bool qp_stack_guards(const struct qp_stack *stack, const void *address)
     return at < stack->bottom && at >= stack->bottom - page_size();
 }
 
-/* Counts for each slab how many of its stacks are not free. */
-static void count_in_use(void)
+static bool is_in_use(const struct qp_stack_slab *slab)
 {
-    unsigned rank;
-    struct qp_stack_slab *slab;
-    struct qp_stack *stack;
-    for (slab = pool.slabs; slab; slab = slab->next)
-        slab->in_use = slab->count;
-    for (rank = 0; rank < CLASSES; rank++)
-        for (stack = pool.free[rank]; stack; stack = stack->next)
-            stack->slab->in_use--;
+    return slab->free != UINT64_MAX >> (SLAB_STACKS - slab->count);
 }
 
-static void forget_free_of_unused_slabs(void)
+static void forget_unused(struct qp_stack_slab **link)
 {
-    unsigned rank;
-    for (rank = 0; rank < CLASSES; rank++) {
-        struct qp_stack **link = &pool.free[rank];
-        while (*link) {
-            if ((*link)->slab->in_use == 0)
-                *link = (*link)->next;
-            else
-                link = &(*link)->next;
-        }
+    while (*link) {
+        if (is_in_use(*link))
+            link = &(*link)->next_free;
+        else
+            *link = (*link)->next_free;
     }
 }
 
@@ -281,11 +324,16 @@ static void unmap_slab(struct qp_stack_slab *slab)
 void qp_stacks_trim(void)
 {
     struct qp_stack_slab **link = &pool.slabs;
-    count_in_use();
-    forget_free_of_unused_slabs();
+    unsigned rank;
+    for (rank = 0; rank < CLASSES; rank++) {
+        if (pool.recent[rank])
+            put_back(pool.recent[rank]);
+        pool.recent[rank] = NULL;
+        forget_unused(&pool.free[rank]);
+    }
     while (*link) {
         struct qp_stack_slab *slab = *link;
-        if (slab->in_use) {
+        if (is_in_use(slab)) {
             link = &slab->next;
         } else {
             *link = slab->next;

@@ -14,8 +14,8 @@
 
 /* Lies at the top of its own memory. */
 struct qp_stack {
-    struct qp_stack *next; /* in the pool */
     struct qp_stack_slab *slab;
+    unsigned rank, index;      /* its size's; its own in the slab */
     char *bottom;              /* the lowest byte that may be used */
     char *top;                 /* where the first frame begins, aligned to 16 */
     size_t size;               /* in bytes, a power of two */

@@ -53,6 +53,10 @@ struct qp_thread {
 /* Likewise, for what is done often, but less often than nothing more is to be done: while somebody listens, say. */
 #define QP_APART __attribute__((noinline))
 
+/* For what only fetches ahead: it has no effect that a compiler knows of, which may leave out the call of a function.
+ */
+#define QP_FETCHING inline __attribute__((always_inline))
+
 extern _Thread_local struct qp_thread qp_thread __attribute__((tls_model("initial-exec")));
 
 /* The innermost await point under way, or NULL. */
