@@ -1,5 +1,6 @@
 /* Coroutines: see coroutine.h for the state and its invariants. */
 #include "scheduler/coroutine.h"
+#include "scheduler/await.h"
 #include "scheduler/context.h"
 #include "scheduler/inject.h"
 #include "scheduler/misuse.h"
@@ -403,29 +404,6 @@ QP_NORETURN static void cannot_await(const struct qp_future *future, const struc
     qp_misuse("await outside a task, at %s:%d: %s", site->file, site->line, site->expr);
 }
 
-/* A task's own wait to yield, from its beginning. */
-static inline bool is_own_yield(const struct qp_coroutine *self, const struct qp_future *future)
-{
-    return future->ops == &qp_yield_ops && future->state == QP_FUTURE_NEW && (self->future.stage & QP_COROUTINE_TASK);
-}
-
-/* What it waits for, and where, which stand together: both are cleared by one store. */
-static inline void forget_awaited(struct qp_coroutine *self)
-{
-    enum { BEGIN = offsetof(struct qp_coroutine, awaiting), END = offsetof(struct qp_coroutine, floor) };
-    _Static_assert(END - BEGIN == sizeof self->awaiting + sizeof self->site, "they stand together");
-    memset((char *)self + BEGIN, 0, END - BEGIN);
-}
-
-/* An await is over, with that. */
-static inline enum qp_status over(struct qp_coroutine *self, enum qp_status status)
-{
-    forget_awaited(self);
-    if (QP_UNLIKELY(status != QP_OK) && qp_thread.runtime)
-        qp_thread.runtime->failure = status;
-    return status;
-}
-
 /* Where the environment may do something at an await: whether it is cancelled, or suspends, before its first poll. */
 static void before_first_poll(struct qp_coroutine *self)
 {
@@ -455,27 +433,7 @@ QP_APART static enum qp_status await_with_care(struct qp_coroutine *self, struct
         qp_tell_awaited(site);
     while ((status = qp_poll(future, self->waker)) == QP_PENDING)
         suspend(self);
-    return over(self, status);
-}
-
-/*
- * Else: an await that is over as soon as what it waits for is ready. It keeps nothing but the coroutine in a register
- * over a poll, and nothing over a switch, but finds it again where it put it, so that what is ready at once costs
- * little more than its poll.
- */
-
-static inline enum qp_status poll_awaited(const struct qp_coroutine *self)
-{
-    struct qp_future *future = self->awaiting;
-    if (QP_UNLIKELY(future->state == QP_FUTURE_DONE))
-        qp_polled_after_completion(future);
-    return future->ops->poll(future, self->waker);
-}
-
-static inline enum qp_status polled_ready(struct qp_coroutine *self, enum qp_status status)
-{
-    self->awaiting->state = QP_FUTURE_DONE;
-    return over(self, status);
+    return qp_await_end(self, status);
 }
 
 /* Whether the environment chooses the next task. */
@@ -484,7 +442,12 @@ static inline bool is_chosen(void)
     return qp_runtime_wants(qp_thread.runtime, QP_CHOICE_TASK);
 }
 
-/* The same poll, told of in brief. */
+/*
+ * What the ready path of an await (await.h) leaves to this file. It keeps nothing over a switch, but finds it again
+ * where it put it.
+ */
+
+/* The poll of what is awaited, told of in brief. */
 static inline enum qp_status poll_in_brief(const struct qp_coroutine *self)
 {
     struct qp_future *future = self->awaiting;
@@ -502,9 +465,9 @@ static inline __attribute__((always_inline)) enum qp_status wait(bool told)
         struct qp_coroutine *self = qp_thread.coroutine;
         self->awaiting->state = QP_FUTURE_PENDING;
         suspend_told(self, told);
-        status = told ? poll_in_brief(qp_thread.coroutine) : poll_awaited(qp_thread.coroutine);
+        status = told ? poll_in_brief(qp_thread.coroutine) : qp_await_poll(qp_thread.coroutine);
     } while (status == QP_PENDING);
-    return polled_ready(qp_thread.coroutine, status);
+    return qp_await_over(qp_thread.coroutine, status);
 }
 
 QP_APART static enum qp_status wait_long(void)
@@ -526,9 +489,9 @@ QP_APART static enum qp_status wait_for_others(void)
         self->awaiting->state = QP_FUTURE_PENDING;
         if (QP_UNLIKELY(!suspend_plainly(self)) && !suspend_for_the_loop(self))
             return wait_long();
-        status = poll_awaited(qp_thread.coroutine);
+        status = qp_await_poll(qp_thread.coroutine);
     } while (status == QP_PENDING);
-    return polled_ready(qp_thread.coroutine, status);
+    return qp_await_over(qp_thread.coroutine, status);
 }
 
 /* The same. As long as its task is woken at once and nobody else is ready, it is the next itself, and needs no switch.
@@ -545,9 +508,9 @@ QP_APART static enum qp_status wait_plainly(void)
             return wait_for_others();
         qp_thread.task->flags &= (uint16_t)~QP_TASK_WOKEN;
         runtime->steps++;
-        status = poll_awaited(self);
+        status = qp_await_poll(self);
     } while (status == QP_PENDING);
-    return polled_ready(qp_thread.coroutine, status);
+    return qp_await_over(qp_thread.coroutine, status);
 }
 
 /* A task's own wait to yield: it is woken at once, and ready when it is polled again. */
@@ -564,11 +527,11 @@ QP_APART static enum qp_status yield_to_others(void)
     begin_to_yield(self);
     if (QP_UNLIKELY(!suspend_plainly(self)))
         return wait_long();
-    return polled_ready(qp_thread.coroutine, QP_OK);
+    return qp_await_over(qp_thread.coroutine, QP_OK);
 }
 
 /* The same. Where nobody else is ready, it is the next itself. */
-QP_APART static enum qp_status yield_plainly(struct qp_coroutine *self)
+enum qp_status qp_await_yield(struct qp_coroutine *self)
 {
     struct qp_runtime *runtime = qp_thread.runtime;
     if (QP_UNLIKELY(is_chosen())) {
@@ -578,21 +541,21 @@ QP_APART static enum qp_status yield_plainly(struct qp_coroutine *self)
     if (qp_ready_count(&runtime->ready) || !may_go_on(self) || !has_held(self))
         return yield_to_others();
     runtime->steps++;
-    return polled_ready(self, QP_OK);
+    return qp_await_over(self, QP_OK);
 }
 
 /* What it waits for is pending, or, which is seldom, has failed. */
-QP_APART static enum qp_status not_ok(struct qp_coroutine *self, enum qp_status status)
+enum qp_status qp_await_not_ok(struct qp_coroutine *self, enum qp_status status)
 {
     if (QP_UNLIKELY(status != QP_PENDING))
-        return polled_ready(self, status);
+        return qp_await_over(self, status);
     if (QP_UNLIKELY(is_chosen()))
         return wait_long();
     return qp_ready_count(&qp_thread.runtime->ready) ? wait_for_others() : wait_plainly();
 }
 
 /* Most that is special is that events are told in brief. */
-QP_APART static enum qp_status await_specially(struct qp_future *future, const struct qp_site *site)
+enum qp_status qp_await_specially(struct qp_future *future, const struct qp_site *site)
 {
     struct qp_coroutine *self = qp_thread.coroutine;
     enum qp_status status;
@@ -602,21 +565,7 @@ QP_APART static enum qp_status await_specially(struct qp_future *future, const s
     self->awaiting = future;
     qp_tell_awaited(site);
     status = poll_in_brief(self);
-    return status == QP_PENDING ? wait_in_brief() : polled_ready(self, status);
-}
-
-enum qp_status qp_await_at(struct qp_future *future, const struct qp_site *site)
-{
-    struct qp_coroutine *self = qp_thread.coroutine;
-    enum qp_status status;
-    if (QP_UNLIKELY(!self || !future || ((uintptr_t)self->awaiting | qp_thread.special) != 0))
-        return await_specially(future, site);
-    self->site = site;
-    self->awaiting = future;
-    if (QP_UNLIKELY(is_own_yield(self, future)))
-        return yield_plainly(self);
-    status = poll_awaited(self);
-    return QP_LIKELY(status == QP_OK) ? polled_ready(self, QP_OK) : not_ok(self, status);
+    return status == QP_PENDING ? wait_in_brief() : qp_await_over(self, status);
 }
 
 void qp_unwind(void)
