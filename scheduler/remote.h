@@ -31,10 +31,16 @@ struct qp_remote {
 
 void qp_remote_take_all(struct qp_runtime *runtime);
 
+/* Whether something has come that was not taken. */
+static inline bool qp_remote_has_come(const struct qp_runtime *runtime)
+{
+    return runtime->remote && atomic_load_explicit(&runtime->remote->last, memory_order_relaxed);
+}
+
 /* Takes what has come: starts tasks, wakes others. */
 static inline void qp_remote_take(struct qp_runtime *runtime)
 {
-    if (QP_UNLIKELY(runtime->remote && atomic_load_explicit(&runtime->remote->last, memory_order_relaxed)))
+    if (QP_UNLIKELY(qp_remote_has_come(runtime)))
         qp_remote_take_all(runtime);
 }
 

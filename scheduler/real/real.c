@@ -134,18 +134,33 @@ bool qp_real_may_go_on(const struct qp_real *self, int64_t deadline_ns)
            qp_remote_may_come(self->runtime);
 }
 
+/* Whatever may come says so, from here on. False: something has come. */
+static bool doze(struct qp_real *self)
+{
+    return qp_remote_doze(self->runtime) && qp_real_work_doze(self);
+}
+
+static void awake(struct qp_real *self)
+{
+    qp_real_work_awake(self);
+    qp_remote_awake(self->runtime);
+}
+
 static bool park(void *context, struct qp_runtime *runtime, int64_t deadline_ns)
 {
     struct qp_real *self = context;
-    bool may;
+    bool may = true;
     if (self->work.unplaced || (!self->known && deadline_ns != QP_NEVER))
         look(self);
-    if (qp_ready_count(&runtime->ready) || !qp_remote_doze(runtime))
+    if (qp_ready_count(&runtime->ready))
         return true;
-    may = qp_real_may_go_on(self, deadline_ns);
-    if (may)
-        wait_and_look(self, deadline_ns);
-    qp_remote_awake(runtime);
+    if (!qp_real_work_comes(self, deadline_ns == QP_NEVER ? QP_NEVER : deadline_ns - now(self)) && doze(self)) {
+        may = qp_real_may_go_on(self, deadline_ns);
+        if (may)
+            wait_and_look(self, deadline_ns);
+    }
+    awake(self);
+    qp_real_deliver_work(self);
     return may;
 }
 
@@ -175,6 +190,7 @@ enum qp_status qp_real_open(struct qp_real *self, const struct qp_real_options *
     if (uv_async_init(self->loop, &self->wake, notified) != 0)
         return QP_NOMEM;
     self->wake.data = self;
+    self->processors = qp_real_processors();
     self->began = uv_hrtime();
     seed(self);
     if ((!self->options.stop_on_signals || qp_real_stop_on_signals(self)) &&

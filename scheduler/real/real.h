@@ -5,8 +5,8 @@
  * and for signals. A callback of the loop only notes what has happened; it is told, and wakes tasks, where the runtime
  * has its turn (qp_real_deliver). So nothing of a program runs inside somebody else's loop.
  *
- * Invariants: all of it is touched on the runtime's thread alone, but for `wake` (and what signal.c says). The loop of
- * its own runs only inside `turn`, `park` and `finish`; one that is joined never does.
+ * Invariants: all of it is touched on the runtime's thread alone, but for `wake` (and what work.c and signals.c say).
+ * The loop of its own runs only inside `turn`, `park` and `finish`; one that is joined never does.
  */
 #ifndef SCHEDULER_REAL_REAL_H
 #define SCHEDULER_REAL_REAL_H
@@ -14,6 +14,7 @@
 #include "scheduler/remote.h"
 #include <quipu/io.h>
 #include <quipu/real.h>
+#include <stdatomic.h>
 #include <uv.h>
 
 enum { TURN_EVERY = 128 };
@@ -22,10 +23,14 @@ struct piece;
 struct file;
 
 struct work {
-    struct piece *pieces;                 /* that the loop has and nobody withdrew */
+    struct piece *_Atomic ran; /* the latest first; pushed to on any thread */
+    atomic_bool sleeping;      /* the runtime wants to be woken for that */
+    /* Of the runtime's thread alone: */
+    struct piece *pieces;                 /* that nobody withdrew or told of */
     struct piece *first_over, *last_over; /* that were run, and are to be told of */
     size_t pending;                       /* callbacks that are still to come */
     struct qp_work *unplaced;             /* for which there was no memory, or no thread */
+    unsigned misses, skips;               /* how often it looked in vain, and is not to look */
 };
 
 struct files {
@@ -42,11 +47,12 @@ struct qp_real {
     struct qp_real_options options;
     struct work work;
     struct files files;
-    bool has_signals; /* the process's signals are this one's */
-    size_t waits;     /* for signals */
-    bool joined;      /* the loop is somebody else's */
-    bool known;       /* the kernel knows of all that is waited for: the loop has run since */
-    uint64_t began;   /* on libuv's clock */
+    bool has_signals;    /* the process's signals are this one's */
+    size_t waits;        /* for signals */
+    bool joined;         /* the loop is somebody else's */
+    bool known;          /* the kernel knows of all that is waited for: the loop has run since */
+    unsigned processors; /* that the program may use */
+    uint64_t began;      /* on libuv's clock */
     uint64_t random[2];
 };
 
@@ -74,6 +80,17 @@ void qp_real_report(const struct qp_real *self, enum qp_status status, char *rep
 void qp_real_submit(void *context, struct qp_runtime *runtime, struct qp_work *work);
 bool qp_real_withdraw(void *context, struct qp_runtime *runtime, struct qp_work *work);
 void qp_real_deliver_work(struct qp_real *self);
+
+/* That the program may use. */
+unsigned qp_real_processors(void);
+
+/* From here on the loop is woken when a piece has run. False: one has, it is not to sleep. */
+bool qp_real_work_doze(struct qp_real *self);
+void qp_real_work_awake(struct qp_real *self);
+
+/* Looks, before it is to sleep for so long, whether a piece has run or something was sent; only where that is likely.
+ */
+bool qp_real_work_comes(struct qp_real *self, int64_t left_ns);
 
 /* ---- descriptors (files.c) ---- */
 

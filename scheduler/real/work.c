@@ -1,31 +1,46 @@
 /*
  * Blocking work, on libuv's threads.
  *
- * Invariants: a piece belongs to libuv from submit until its callback, also when it was withdrawn, and is then told of
- * and freed. Work without a piece is in the list of what could not be placed. That work has started is known, and told,
- * when it cannot be withdrawn any more, or is over.
+ * A thread that has run a piece says so itself, before libuv does, whose callback comes an iteration of the loop and a
+ * lock later; and for a while the runtime looks for that before it sleeps, where another processor can run the work:
+ * to be woken takes longer than most of what is done so.
+ *
+ * Invariants: a piece is libuv's from submit until its callback, and freed when that has come and the piece was
+ * withdrawn or told of, whatever is first. Until then it is in `pieces`; one that was run is in `ran`, which any thread
+ * pushes to, or in the list of those that are over, in the order in which they were run. Work without a piece is in the
+ * list of what could not be placed. That work has started is known, and told, when it cannot be withdrawn any more, or
+ * is over.
  */
+#define _GNU_SOURCE /* sched_getaffinity */
 #include "scheduler/real/real.h"
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
+
+enum {
+    PATIENCE_NS = 25000, /* how long the runtime looks before it sleeps */
+    LOOKS = 32,          /* between two looks at the clock */
+    MOST_MISSES = 10     /* it looks each 2 to the power of the misses before times that it could */
+};
 
 struct piece {
     uv_work_t request;
     struct qp_real *real;
-    struct qp_work *work; /* NULL: withdrawn */
+    struct qp_work *work; /* NULL: withdrawn, or told of */
     bool told;            /* that it has started */
-    bool over;
-    struct piece *next;
+    bool returned;        /* by libuv */
+    struct piece *prev, *next;
+    struct piece *other; /* in `ran` the one before it, of those that are over the next */
 };
 
 static void unlink_piece(struct work *self, struct piece *piece)
 {
-    struct piece **link = &self->pieces;
-    while (*link && *link != piece)
-        link = &(*link)->next;
-    if (*link)
-        *link = piece->next;
+    *(piece->prev ? &piece->prev->next : &self->pieces) = piece->next;
+    if (piece->next)
+        piece->next->prev = piece->prev;
+    piece->work = NULL;
 }
 
 static void tell_that_it_started(struct piece *piece)
@@ -42,32 +57,38 @@ static void take_time(int64_t duration_ns)
         continue;
 }
 
+/* On the thread that ran it. The piece is not touched again. */
+static void has_run(struct work *self, struct piece *piece)
+{
+    struct piece *last = atomic_load(&self->ran);
+    struct qp_real *real = piece->real;
+    do
+        piece->other = last;
+    while (!atomic_compare_exchange_weak(&self->ran, &last, piece));
+    if (atomic_load(&self->sleeping) && atomic_exchange(&self->sleeping, false))
+        uv_async_send(&real->wake);
+}
+
 /* On one of libuv's threads. */
 static void run_piece(uv_work_t *request)
 {
-    const struct piece *piece = request->data;
+    struct piece *piece = request->data;
     struct qp_work *work = piece->work;
     work->run(work);
     if (piece->real->options.blocking_takes_time)
         take_time(work->duration_ns);
+    has_run(&piece->real->work, piece);
 }
 
 /* On the runtime's. */
-static void piece_is_over(uv_work_t *request, int status)
+static void piece_returns(uv_work_t *request, int status)
 {
     struct piece *piece = request->data;
-    struct work *self = &piece->real->work;
     (void)status;
-    self->pending--;
-    if (!piece->work) {
+    piece->real->work.pending--;
+    piece->returned = true;
+    if (!piece->work)
         free(piece);
-        return;
-    }
-    unlink_piece(self, piece);
-    piece->over = true;
-    piece->next = NULL;
-    *(self->first_over ? &self->last_over->next : &self->first_over) = piece;
-    self->last_over = piece;
 }
 
 /* Here and now, for want of anything better. */
@@ -82,17 +103,105 @@ static void run_unplaced(struct qp_real *self)
     }
 }
 
+/* What has run is over, the first one first. */
+static void gather(struct work *self)
+{
+    struct piece *piece = atomic_exchange(&self->ran, NULL), *last = piece, *first = NULL;
+    while (piece) {
+        struct piece *before = piece->other;
+        piece->other = first;
+        first = piece;
+        piece = before;
+    }
+    if (!first)
+        return;
+    *(self->first_over ? &self->last_over->other : &self->first_over) = first;
+    self->last_over = last;
+}
+
 void qp_real_deliver_work(struct qp_real *self)
 {
     struct piece *piece;
+    if (atomic_load_explicit(&self->work.ran, memory_order_relaxed))
+        gather(&self->work);
     while ((piece = self->work.first_over) != NULL) {
         struct qp_work *work = piece->work;
-        self->work.first_over = piece->next;
+        self->work.first_over = piece->other;
         tell_that_it_started(piece);
-        free(piece);
+        unlink_piece(&self->work, piece);
+        if (piece->returned)
+            free(piece);
         qp_work_finished(self->runtime, work);
     }
     run_unplaced(self);
+}
+
+unsigned qp_real_processors(void)
+{
+    long online = sysconf(_SC_NPROCESSORS_ONLN);
+#ifdef CPU_COUNT
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) == 0)
+        return (unsigned)CPU_COUNT(&set);
+#endif
+    return online > 0 ? (unsigned)online : 1;
+}
+
+bool qp_real_work_doze(struct qp_real *self)
+{
+    atomic_store(&self->work.sleeping, true);
+    if (!atomic_load(&self->work.ran))
+        return true;
+    atomic_store(&self->work.sleeping, false);
+    return false;
+}
+
+void qp_real_work_awake(struct qp_real *self)
+{
+    atomic_store(&self->work.sleeping, false);
+}
+
+/* Tells the processor that this thread waits for another one. */
+static inline void relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+/* Whether a piece was run, or something was sent, within that time. */
+static bool looks_for(const struct qp_real *self, int64_t duration_ns)
+{
+    uint64_t begin = uv_hrtime();
+    do {
+        unsigned i;
+        for (i = 0; i < LOOKS; i++) {
+            if (atomic_load_explicit(&self->work.ran, memory_order_relaxed) || qp_remote_has_come(self->runtime))
+                return true;
+            relax();
+        }
+    } while (uv_hrtime() - begin < (uint64_t)duration_ns);
+    return false;
+}
+
+bool qp_real_work_comes(struct qp_real *self, int64_t left_ns)
+{
+    struct work *work = &self->work;
+    if (!work->pieces || self->processors < 2)
+        return false;
+    if (work->skips) {
+        work->skips--;
+        return false;
+    }
+    if (looks_for(self, left_ns < PATIENCE_NS ? left_ns : PATIENCE_NS)) {
+        work->misses = 0;
+        return true;
+    }
+    work->misses += work->misses < MOST_MISSES;
+    work->skips = (1u << work->misses) - 1;
+    return false;
 }
 
 /* False: there is no memory, or no thread to run it on. */
@@ -103,10 +212,12 @@ static bool place(struct qp_real *self, struct qp_work *work)
         return false;
     *piece = (struct piece){.real = self, .work = work, .next = self->work.pieces};
     piece->request.data = piece;
-    if (uv_queue_work(self->loop, &piece->request, run_piece, piece_is_over) != 0) {
+    if (uv_queue_work(self->loop, &piece->request, run_piece, piece_returns) != 0) {
         free(piece);
         return false;
     }
+    if (piece->next)
+        piece->next->prev = piece;
     self->work.pieces = piece;
     self->work.pending++;
     return true;
@@ -142,10 +253,6 @@ static struct piece *find(const struct work *self, const struct qp_work *work)
     struct piece *piece = self->pieces;
     while (piece && piece->work != work)
         piece = piece->next;
-    if (piece)
-        return piece;
-    for (piece = self->first_over; piece && piece->work != work; piece = piece->next)
-        continue;
     return piece;
 }
 
@@ -156,11 +263,10 @@ bool qp_real_withdraw(void *context, struct qp_runtime *runtime, struct qp_work 
     (void)runtime;
     if (!piece)
         return take_unplaced(&self->work, work);
-    if (piece->over || uv_cancel((uv_req_t *)&piece->request) != 0) {
+    if (piece->returned || uv_cancel((uv_req_t *)&piece->request) != 0) {
         tell_that_it_started(piece);
         return false;
     }
-    unlink_piece(&self->work, piece);
-    piece->work = NULL; /* its callback is still to come */
+    unlink_piece(&self->work, piece); /* its callback is still to come */
     return true;
 }
