@@ -610,6 +610,12 @@ static inline enum qp_status send_now(const struct qp_send_future *self, struct 
     return enqueue(channel, self->value, self->value_id, 0);
 }
 
+/* Nothing is before it: somebody may wait to receive. */
+QP_APART static enum qp_status send_alone(const struct qp_send_future *self, struct qp_channel *channel)
+{
+    return send_now(self, channel);
+}
+
 /* It waited, and was refused a slot, or the channel was closed since it was granted one. */
 QP_APART static enum qp_status send_too_late(struct qp_send_future *self)
 {
@@ -670,7 +676,7 @@ static enum qp_status send_poll(struct qp_future *future, struct qp_waker *waker
     if (QP_UNLIKELY(!has_slot(channel)))
         return send_first(self, waker);
     if (QP_UNLIKELY(!buffered(channel)))
-        return send_now(self, channel);
+        return send_alone(self, channel);
     put(channel, self->value);
     return QP_OK;
 }
