@@ -33,6 +33,12 @@ struct qp_thread {
     uint64_t in_brief; /* what `special` is where events are told in brief, and that is all; else no such value */
 };
 
+/*
+ * `dropping` as it stands in `special`. Where that is soon asked for as a whole it is set as a part of the whole: a
+ * processor cannot read at once what was just written in smaller pieces.
+ */
+#define QP_DROPPING ((uint64_t)((union {struct {bool dropping;}; uint64_t special;}){{true}}).special)
+
 #define QP_UNLIKELY(condition) __builtin_expect(!!(condition), 0)
 #define QP_LIKELY(condition) __builtin_expect(!!(condition), 1)
 
