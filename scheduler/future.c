@@ -69,11 +69,11 @@ enum qp_status qp_future_poll(struct qp_future *future, struct qp_waker *waker)
 
 static inline void drop_untold(struct qp_future *future)
 {
-    uint64_t before = qp_thread.special & QP_DROPPING;
+    uint64_t before = qp_thread.special & qp_dropping();
     future->state = QP_FUTURE_DONE;
-    qp_thread.special |= QP_DROPPING;
+    qp_thread.special |= qp_dropping();
     future->ops->drop(future);
-    qp_thread.special = (qp_thread.special & ~QP_DROPPING) | before;
+    qp_thread.special = (qp_thread.special & ~qp_dropping()) | before;
 }
 
 QP_APART static void drop_traced(struct qp_future *future)

@@ -33,12 +33,6 @@ struct qp_thread {
     uint64_t in_brief; /* what `special` is where events are told in brief, and that is all; else no such value */
 };
 
-/*
- * `dropping` as it stands in `special`. Where that is soon asked for as a whole it is set as a part of the whole: a
- * processor cannot read at once what was just written in smaller pieces.
- */
-#define QP_DROPPING ((uint64_t)((union {struct {bool dropping;}; uint64_t special;}){{true}}).special)
-
 #define QP_UNLIKELY(condition) __builtin_expect(!!(condition), 0)
 #define QP_LIKELY(condition) __builtin_expect(!!(condition), 1)
 
@@ -64,6 +58,16 @@ struct qp_thread {
 #define QP_FETCHING inline __attribute__((always_inline))
 
 extern _Thread_local struct qp_thread qp_thread __attribute__((tls_model("initial-exec")));
+
+/*
+ * `dropping` as it stands in `special`. Where that is soon asked for as a whole it is set as a part of the whole: a
+ * processor cannot read at once what was just written in smaller pieces.
+ */
+static inline uint64_t qp_dropping(void)
+{
+    const struct qp_thread dropping = {.dropping = true};
+    return dropping.special;
+}
 
 /* The innermost await point under way, or NULL. */
 static inline const struct qp_site *qp_site_now(void)
