@@ -76,7 +76,7 @@ enum {
     RECV_SPECIALLY = CLOSED | NUMBERED | SENDING | RECEIVING
 };
 
-enum { UNBOUNDED_ROOM = 8 };
+enum { UNBOUNDED_ROOM = 8, LARGE_RING = 65536 }; /* slots at first; bytes */
 
 /* ---- the ring ---- */
 
@@ -132,16 +132,20 @@ static inline bool has_slot(const struct qp_channel *self)
     return buffered(self) + self->reserved < self->room;
 }
 
-/* Twice as many slots. QP_NOMEM. */
+/*
+ * Twice as many slots, or four times where there are many: what is moved later was moved less often then, and memory
+ * costs little before it is touched. QP_NOMEM.
+ */
 static enum qp_status grow(struct qp_channel *self)
 {
-    size_t size = ring_size(self);
-    char *old = ring_memory(self), *memory;
-    memory = size > SIZE_MAX / 4 ? NULL : qp_allocate(self->object.runtime, size * 2);
+    size_t size = ring_size(self), times = size < LARGE_RING ? 2 : 4;
+    char *old = ring_memory(self), *memory = NULL;
+    if (size <= SIZE_MAX / 8)
+        memory = qp_allocate(self->object.runtime, size * times);
     if (!memory)
         return QP_NOMEM;
     copy_slots(self, memory);
-    set_ring(self, memory, self->room * 2);
+    set_ring(self, memory, self->room * times);
     self->entered = buffered(self);
     self->left = 0;
     qp_release(self->object.runtime, old, size);
