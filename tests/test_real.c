@@ -5,8 +5,10 @@
 #include "support.h"
 #include "traces/checker.h"
 #include <pthread.h>
+#include <quipu/io.h>
 #include <quipu/real.h>
 #include <quipu/time.h>
+#include <sched.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -184,6 +186,114 @@ static void queued_work_is_withdrawn(void **state)
     assert_int_equal(run_watched(&watched, withdraws, &done), QP_OK);
 }
 
+/* Work that ends when main has slept, and soon by itself all the same. */
+static void wait_for_main(void *arg)
+{
+    int i, slept = 0;
+    for (i = 0; i < 2000 && !slept; i++) {
+        usleep(1000);
+        slept = __atomic_load_n((int *)arg, __ATOMIC_SEQ_CST);
+    }
+    qp_return(&slept);
+}
+
+/* Sleeps so short that each is over before the runtime itself could sleep. */
+static void sleeps_while_work_runs(void *arg)
+{
+    struct qp_task_options options = {.result = &qp_int};
+    int i, slept_before_it_ended = 0;
+    struct qp_handle work = qp_spawn_blocking_with(wait_for_main, arg, &options);
+    for (i = 0; i < 50; i++)
+        QP_ASSERT_EQ(qp_await(qp_sleep_ns(1)), QP_OK);
+    __atomic_store_n((int *)arg, 1, __ATOMIC_SEQ_CST);
+    QP_ASSERT_EQ(qp_await(qp_join(&work, &slept_before_it_ended)), QP_OK);
+    QP_ASSERT_EQ(slept_before_it_ended, 1);
+}
+
+static void no_timer_waits_for_work(void **state)
+{
+    struct watched watched;
+    int slept = 0;
+    (void)state;
+    assert_int_equal(run_watched(&watched, sleeps_while_work_runs, &slept), QP_OK);
+}
+
+enum { PIECES = 500 };
+
+/*
+ * Work of which each piece ends as soon as the one before it was told of, which is as soon as this one runs: the
+ * runtime need not sleep until all are over. Beside it somebody waits for a descriptor.
+ */
+struct stream {
+    pthread_mutex_t one; /* of them runs */
+    int begun, told;
+    int ends[2];
+    int longest; /* in pieces: until somebody heard */
+};
+
+static void await_count(const int *count, int least)
+{
+    while (__atomic_load_n(count, __ATOMIC_SEQ_CST) < least)
+        sched_yield();
+}
+
+static void count_told(void *context, const struct qp_event *event)
+{
+    struct stream *stream = context;
+    if (event->kind != QP_EVENT_BLOCKING_FINISHED)
+        return;
+    await_count(&stream->begun, stream->told + 2 < PIECES ? stream->told + 2 : PIECES);
+    __atomic_add_fetch(&stream->told, 1, __ATOMIC_SEQ_CST);
+}
+
+static void run_in_turn(void *arg)
+{
+    struct stream *stream = arg;
+    pthread_mutex_lock(&stream->one);
+    await_count(&stream->told, __atomic_fetch_add(&stream->begun, 1, __ATOMIC_SEQ_CST));
+    pthread_mutex_unlock(&stream->one);
+}
+
+/* How many pieces were told of meanwhile, at most. */
+static void hears(void *arg)
+{
+    struct stream *stream = arg;
+    char byte = 0;
+    while (stream->told < PIECES) {
+        int before = stream->told;
+        QP_ASSERT(write(stream->ends[1], &byte, 1) == 1);
+        QP_ASSERT_EQ(qp_await(qp_io_readable(stream->ends[0])), QP_OK);
+        QP_ASSERT(read(stream->ends[0], &byte, 1) == 1);
+        if (stream->told - before > stream->longest)
+            stream->longest = stream->told - before;
+    }
+}
+
+static void hears_beside_work(void *arg)
+{
+    static struct qp_handle pieces[PIECES];
+    struct stream *stream = arg;
+    struct qp_handle hearer = qp_spawn(hears, stream);
+    int i;
+    for (i = 0; i < PIECES; i++)
+        pieces[i] = qp_spawn_blocking(run_in_turn, stream);
+    for (i = PIECES; i-- > 0;)
+        QP_ASSERT_EQ(qp_await(qp_join(&pieces[i], NULL)), QP_OK);
+    QP_ASSERT_EQ(qp_await(qp_join(&hearer, NULL)), QP_OK);
+}
+
+static void no_descriptor_waits_for_work(void **state)
+{
+    struct stream stream = {.one = PTHREAD_MUTEX_INITIALIZER};
+    struct qp_real_options options = {.event = count_told, .event_context = &stream};
+    (void)state;
+    assert_int_equal(pipe(stream.ends), 0);
+    assert_int_equal(qp_real_run(hears_beside_work, &stream, &options, NULL, 0), QP_OK);
+    assert_true(stream.longest <= 40);
+    close(stream.ends[0]);
+    close(stream.ends[1]);
+}
+
 /* ---- ends ---- */
 
 static void waits_for_ever(void *arg)
@@ -244,6 +354,8 @@ int main(void)
         cmocka_unit_test(values_arrive),
         cmocka_unit_test(work_is_done_elsewhere),
         cmocka_unit_test(queued_work_is_withdrawn),
+        cmocka_unit_test(no_timer_waits_for_work),
+        cmocka_unit_test(no_descriptor_waits_for_work),
         cmocka_unit_test(how_it_ended),
         cmocka_unit_test(work_alone_is_waited_for),
         cmocka_unit_test(one_a_thread),

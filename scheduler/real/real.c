@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { MOST_PASSES = 16 }; /* then it looks at its loop, though it need not sleep */
+
 /* ---- memory, time, randomness ---- */
 
 static void *allocate(void *context, size_t size)
@@ -92,6 +94,7 @@ static void run_loop(struct qp_real *self, uv_run_mode mode)
 {
     uv_run(self->loop, mode);
     self->known = true;
+    self->passes = 0;
     qp_real_deliver(self);
 }
 
@@ -150,7 +153,7 @@ static bool park(void *context, struct qp_runtime *runtime, int64_t deadline_ns)
 {
     struct qp_real *self = context;
     bool may = true;
-    if (self->work.unplaced || (!self->known && deadline_ns != QP_NEVER))
+    if (self->work.unplaced || (!self->known && deadline_ns != QP_NEVER) || self->passes >= MOST_PASSES)
         look(self);
     if (qp_ready_count(&runtime->ready))
         return true;
@@ -158,6 +161,8 @@ static bool park(void *context, struct qp_runtime *runtime, int64_t deadline_ns)
         may = qp_real_may_go_on(self, deadline_ns);
         if (may)
             wait_and_look(self, deadline_ns);
+    } else {
+        self->passes++; /* work may come for long: descriptors and signals are not to wait for its end */
     }
     awake(self);
     qp_real_deliver_work(self);

@@ -52,6 +52,7 @@ struct qp_real {
     bool joined;         /* the loop is somebody else's */
     bool known;          /* the kernel knows of all that is waited for: the loop has run since */
     unsigned processors; /* that the program may use */
+    unsigned passes;     /* how often it had no need to sleep since the loop has run */
     uint64_t began;      /* on libuv's clock */
     uint64_t random[2];
 };

@@ -189,7 +189,7 @@ static bool looks_for(const struct qp_real *self, int64_t duration_ns)
 bool qp_real_work_comes(struct qp_real *self, int64_t left_ns)
 {
     struct work *work = &self->work;
-    if (!work->pieces || self->processors < 2)
+    if (!work->pieces || self->processors < 2 || left_ns <= 0)
         return false;
     if (work->skips) {
         work->skips--;
