@@ -65,7 +65,7 @@ extern _Thread_local struct qp_thread qp_thread __attribute__((tls_model("initia
  */
 static inline uint64_t qp_dropping(void)
 {
-    const struct qp_thread dropping = {.dropping = true};
+    static const struct qp_thread dropping = {.dropping = true}; /* so the bytes beside it are 0 too */
     return dropping.special;
 }
 
