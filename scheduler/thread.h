@@ -53,8 +53,7 @@ struct qp_thread {
 /* Likewise, for what is done often, but less often than nothing more is to be done: while somebody listens, say. */
 #define QP_APART __attribute__((noinline))
 
-/* For what only fetches ahead: it has no effect that a compiler knows of, which may leave out the call of a function.
- */
+/* For what only fetches ahead: a compiler sees no effect of it, and may drop a call to it; so it is always inlined. */
 #define QP_FETCHING inline __attribute__((always_inline))
 
 extern _Thread_local struct qp_thread qp_thread __attribute__((tls_model("initial-exec")));

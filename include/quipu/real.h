@@ -1,7 +1,7 @@
 /*
  * The real clock: a program as it is, on a loop of its own, without simulation.
  *
- * Time is monotonic, ready tasks run first come, first served, and blocking work runs on a pool of threads. (While some
+ * Time is monotonic, ready tasks run first come, first served, and blocking work runs on a pool of threads. (While it
  * runs, the runtime looks for its end before it sleeps, for at most 25 microseconds, where that was of use the last
  * times and the program may use more than one processor.) A program with QP_MAIN runs like this unless QUIPU_SEED is
  * set; this is for those that begin a runtime themselves. Several runtimes may run at the same time, one a thread.

@@ -89,7 +89,9 @@ unsigned qp_real_processors(void);
 bool qp_real_work_doze(struct qp_real *self);
 void qp_real_work_awake(struct qp_real *self);
 
-/* Looks, before it is to sleep for so long, whether a piece has run or something was sent; only where that is likely.
+/*
+ * The runtime is about to sleep for left_ns: looks for a moment whether a piece has run or something was sent, where
+ * work is out and looking was of use of late. True: so it is.
  */
 bool qp_real_work_comes(struct qp_real *self, int64_t left_ns);
 

@@ -5,11 +5,11 @@
  * lock later; and for a while the runtime looks for that before it sleeps, where another processor can run the work:
  * to be woken takes longer than most of what is done so.
  *
- * Invariants: a piece is libuv's from submit until its callback, and freed when that has come and the piece was
- * withdrawn or told of, whatever is first. Until then it is in `pieces`; one that was run is in `ran`, which any thread
- * pushes to, or in the list of those that are over, in the order in which they were run. Work without a piece is in the
- * list of what could not be placed. That work has started is known, and told, when it cannot be withdrawn any more, or
- * is over.
+ * Invariants: a piece is libuv's from submit until its callback, and freed when both have happened: the callback, and
+ * that it was withdrawn or told of. Until the latter it is in `pieces`; one that was run is in `ran` too, which any
+ * thread pushes to, or in the list of those that are over, in the order in which they were run. Work without a piece is
+ * in the list of what could not be placed. That work has started is known, and told, when it cannot be withdrawn any
+ * more, or is over.
  */
 #define _GNU_SOURCE /* sched_getaffinity */
 #include "scheduler/real/real.h"
@@ -22,7 +22,7 @@
 enum {
     PATIENCE_NS = 25000, /* how long the runtime looks before it sleeps */
     LOOKS = 32,          /* between two looks at the clock */
-    MOST_MISSES = 10     /* it looks each 2 to the power of the misses before times that it could */
+    MOST_MISSES = 10     /* after n in a row it looks only each 2^n-th time */
 };
 
 struct piece {
