@@ -48,7 +48,7 @@ static double visit_all(volatile char *pages, bool shuffled)
     double start = bench_now_ns(), each;
     size_t i, step = stride(), zero = 0;
     for (i = 0; i < PAGES; i++) {
-        volatile char *lines = pages + order[i] * step + order[i] % COLOURS * 2 * LINE + zero;
+        volatile char *lines = pages + order[i] * step + (size_t)order[i] % COLOURS * 2 * LINE + zero;
         zero = (size_t)lines[0];
         lines[LINE] = lines[2 * (ptrdiff_t)LINE] = 0;
     }

@@ -23,10 +23,10 @@ enum qp_status qp_await_yield(struct qp_coroutine *self);
 /* It was polled, and is pending, or, which is seldom, has failed. */
 enum qp_status qp_await_not_ok(struct qp_coroutine *self, enum qp_status status);
 
-/* Polls what it waits for; nobody is told. */
+/* Polls what it waits for; nobody is told. It is the one that runs, which whoever went on with it has seen to. */
 static inline enum qp_status qp_await_poll(const struct qp_coroutine *self)
 {
-    struct qp_future *future = self->awaiting;
+    struct qp_future *future = self->awaiting; /* NOLINT(clang-analyzer-core.NullDereference) */
     if (QP_UNLIKELY(future->state == QP_FUTURE_DONE))
         qp_polled_after_completion(future);
     return future->ops->poll(future, self->waker);

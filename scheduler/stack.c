@@ -208,6 +208,12 @@ static struct qp_stack_slab *map_slab(unsigned rank)
     return slab;
 }
 
+/* The bits of all of its stacks. */
+static uint64_t all_of(const struct qp_stack_slab *slab)
+{
+    return slab->count ? UINT64_MAX >> (SLAB_STACKS - slab->count) : 0;
+}
+
 static void has_free_ones(struct qp_stack_slab *slab)
 {
     slab->next_free = pool.free[slab->rank];
@@ -227,7 +233,7 @@ QP_APART static bool grow(unsigned rank)
     advise(slab, slab->size, MADV_POPULATE_WRITE);
     for (i = 0; i < slab->count; i++)
         slab->stacks[i] = cut(slab, i);
-    slab->free = UINT64_MAX >> (SLAB_STACKS - slab->count);
+    slab->free = all_of(slab);
     has_free_ones(slab);
     return true;
 }
@@ -236,12 +242,12 @@ QP_APART static bool grow(unsigned rank)
 static QP_FETCHING void fetch_ahead(const struct qp_stack_slab *slab, unsigned index)
 {
     const char *head;
-    unsigned i;
+    size_t i;
     if (!(slab->free >> index & (uint64_t)1 << AHEAD))
         return;
     head = (const char *)slab->stacks[index + AHEAD];
     for (i = 0; i < LINES; i++)
-        __builtin_prefetch(head - i * LINE, 1);
+        __builtin_prefetch(head - i * (size_t)LINE, 1);
 }
 
 QP_APART static struct qp_stack *take_lowest(unsigned rank)
@@ -297,7 +303,7 @@ bool qp_stack_guards(const struct qp_stack *stack, const void *address)
 
 static bool is_in_use(const struct qp_stack_slab *slab)
 {
-    return slab->free != UINT64_MAX >> (SLAB_STACKS - slab->count);
+    return slab->free != all_of(slab);
 }
 
 static void forget_unused(struct qp_stack_slab **link)
