@@ -10,21 +10,23 @@
 #include <quipu/remote.h>
 #include <stdlib.h>
 
+struct qp_note;
+
 struct note_ops {
     void (*take)(struct qp_note *self, struct qp_runtime *runtime);
     void (*drop)(struct qp_note *self);
 };
 
 struct qp_note {
-    struct qp_note *next;
+    struct qp_inbox_item item; /* first */
     const struct note_ops *ops;
 };
 
-static struct qp_note closed; /* its address is the mark */
+struct qp_inbox_item qp_inbox_closed;
 
 static bool is_closed(const struct qp_remote *self)
 {
-    return atomic_load(&((struct qp_remote *)(uintptr_t)self)->last) == &closed;
+    return atomic_load(&((struct qp_remote *)(uintptr_t)self)->inbox.last) == &qp_inbox_closed;
 }
 
 /* Whether the caller is inside the runtime, on its thread; its work off the executor may be that too. */
@@ -78,7 +80,7 @@ static struct qp_remote *create(struct qp_runtime *runtime)
         free(self);
         return NULL;
     }
-    atomic_init(&self->last, NULL);
+    atomic_init(&self->inbox.last, NULL);
     atomic_init(&self->dozing, false);
     atomic_init(&self->holders, 0);
     atomic_init(&self->references, 1);
@@ -119,38 +121,15 @@ bool qp_remote_is_closed(const struct qp_remote *self)
 /* On another thread. False: it is closed, and the note was not taken. */
 static bool push(struct qp_remote *self, struct qp_note *note)
 {
-    struct qp_note *last = atomic_load(&self->last);
-    do {
-        if (last == &closed)
-            return false;
-        note->next = last;
-    } while (!atomic_compare_exchange_weak(&self->last, &last, note));
+    if (!qp_inbox_push(&self->inbox, &note->item))
+        return false;
     rouse(self);
     return true;
 }
 
-/* Moves what has come, the latest first, behind what is to be dealt with. */
-static void gather(struct qp_remote *self, struct qp_note *leave)
-{
-    struct qp_note *note = atomic_exchange(&self->last, leave), *first = NULL, *last = note;
-    while (note) {
-        struct qp_note *before = note->next;
-        note->next = first;
-        first = note;
-        note = before;
-    }
-    if (!first)
-        return;
-    *(self->first_taken ? &self->last_taken->next : &self->first_taken) = first;
-    self->last_taken = last;
-}
-
 static struct qp_note *next_taken(struct qp_remote *self)
 {
-    struct qp_note *note = self->first_taken;
-    if (note)
-        self->first_taken = note->next;
-    return note;
+    return (struct qp_note *)qp_inbox_next(&self->inbox);
 }
 
 void qp_remote_take_all(struct qp_runtime *runtime)
@@ -159,7 +138,7 @@ void qp_remote_take_all(struct qp_runtime *runtime)
     struct qp_note *note;
     if (is_closed(self))
         return;
-    gather(self, NULL);
+    qp_inbox_gather(&self->inbox, NULL);
     while ((note = next_taken(self)) != NULL)
         note->ops->take(note, runtime);
 }
@@ -170,7 +149,7 @@ bool qp_remote_doze(struct qp_runtime *runtime)
     if (!self)
         return true;
     atomic_store(&self->dozing, true);
-    if (!atomic_load(&self->last))
+    if (!qp_inbox_has_come_for_sure(&self->inbox))
         return true;
     atomic_store(&self->dozing, false);
     return false;
@@ -186,7 +165,7 @@ void qp_remote_awake(struct qp_runtime *runtime)
 bool qp_remote_may_come(const struct qp_runtime *runtime)
 {
     struct qp_remote *self = runtime->remote;
-    return self && (atomic_load(&self->holders) || atomic_load(&self->last));
+    return self && (atomic_load(&self->holders) || qp_inbox_has_come_for_sure(&self->inbox));
 }
 
 /* ---- tasks ---- */
@@ -244,7 +223,7 @@ enum qp_status qp_remote_spawn(struct qp_remote *self, qp_async_fn function, voi
                                const struct qp_task_options *options)
 {
     static const struct qp_task_options none;
-    struct submission submission = {{NULL, &submission_ops}, function, arg, options ? *options : none}, *kept;
+    struct submission submission = {{{NULL}, &submission_ops}, function, arg, options ? *options : none}, *kept;
     if (is_inside(self))
         return start(&submission) ? QP_OK : QP_NOMEM;
     if (is_closed(self))
@@ -371,7 +350,7 @@ struct qp_waker *qp_remote_waker(struct qp_remote *remote, struct qp_waker *wake
     self = malloc(sizeof *self);
     if (!self)
         return NULL;
-    *self = (struct qp_remote_waker){.waker = {&waker_ops}, .note = {NULL, &waker_note_ops}, .remote = remote};
+    *self = (struct qp_remote_waker){.waker = {&waker_ops}, .note = {{NULL}, &waker_note_ops}, .remote = remote};
     self->inner = waker->ops->clone(waker);
     if (!self->inner) {
         free(self);
@@ -397,7 +376,7 @@ void qp_remote_close(struct qp_runtime *runtime)
     if (!self)
         return;
     if (!is_closed(self)) {
-        gather(self, &closed);
+        qp_inbox_gather(&self->inbox, &qp_inbox_closed);
         pthread_mutex_lock(&self->lock);
         self->open = false;
         pthread_mutex_unlock(&self->lock);

@@ -8,25 +8,24 @@
 #ifndef SCHEDULER_REMOTE_H
 #define SCHEDULER_REMOTE_H
 
+#include "scheduler/inbox.h"
 #include "scheduler/runtime.h"
 #include <pthread.h>
 #include <stdatomic.h>
 
-struct qp_note;
 struct qp_remote_waker;
 
 struct qp_remote {
-    _Atomic(struct qp_note *) last; /* the latest note, linked to those before it; a mark once it is closed */
-    atomic_bool dozing;             /* whoever pushes a note has to notify */
-    atomic_size_t holders;          /* remotes and wakers that are out */
-    atomic_size_t references;       /* theirs, the wakers' memory's, and the runtime's own */
-    pthread_mutex_t lock;           /* while the environment is notified, so that it is there */
-    bool open;                      /* by the lock: there is a runtime to notify */
-    struct qp_runtime *runtime;     /* while it is open */
-    bool takes_others;              /* the environment hears of other threads */
+    struct qp_inbox inbox;      /* of notes; those that were taken are to be dealt with */
+    atomic_bool dozing;         /* whoever pushes a note has to notify */
+    atomic_size_t holders;      /* remotes and wakers that are out */
+    atomic_size_t references;   /* theirs, the wakers' memory's, and the runtime's own */
+    pthread_mutex_t lock;       /* while the environment is notified, so that it is there */
+    bool open;                  /* by the lock: there is a runtime to notify */
+    struct qp_runtime *runtime; /* while it is open */
+    bool takes_others;          /* the environment hears of other threads */
     /* Of the runtime's thread alone: */
-    struct qp_note *first_taken, *last_taken; /* notes that are to be dealt with, in order */
-    struct qp_remote_waker *wakers;           /* those that have something to wake */
+    struct qp_remote_waker *wakers; /* those that have something to wake */
 };
 
 void qp_remote_take_all(struct qp_runtime *runtime);
@@ -34,7 +33,7 @@ void qp_remote_take_all(struct qp_runtime *runtime);
 /* Whether something has come that was not taken. */
 static inline bool qp_remote_has_come(const struct qp_runtime *runtime)
 {
-    return runtime->remote && atomic_load_explicit(&runtime->remote->last, memory_order_relaxed);
+    return runtime->remote && qp_inbox_has_come(&runtime->remote->inbox);
 }
 
 /* Takes what has come: starts tasks, wakes others. */

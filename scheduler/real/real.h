@@ -23,14 +23,13 @@ struct piece;
 struct file;
 
 struct work {
-    struct piece *_Atomic ran; /* the latest first; pushed to on any thread */
-    atomic_bool sleeping;      /* the runtime wants to be woken for that */
+    struct qp_inbox ran;  /* pieces that were run; those that were taken are to be told of */
+    atomic_bool sleeping; /* the runtime wants to be woken for that */
     /* Of the runtime's thread alone: */
-    struct piece *pieces;                 /* that nobody withdrew or told of */
-    struct piece *first_over, *last_over; /* that were run, and are to be told of */
-    size_t pending;                       /* callbacks that are still to come */
-    struct qp_work *unplaced;             /* for which there was no memory, or no thread */
-    unsigned misses, skips;               /* how often it looked in vain, and is not to look */
+    struct piece *pieces;     /* that nobody withdrew or told of */
+    size_t pending;           /* callbacks that are still to come */
+    struct qp_work *unplaced; /* for which there was no memory, or no thread */
+    unsigned misses, skips;   /* how often it looked in vain, and is not to look */
 };
 
 struct files {

@@ -6,10 +6,9 @@
  * to be woken takes longer than most of what is done so.
  *
  * Invariants: a piece is libuv's from submit until its callback, and freed when both have happened: the callback, and
- * that it was withdrawn or told of. Until the latter it is in `pieces`; one that was run is in `ran` too, which any
- * thread pushes to, or in the list of those that are over, in the order in which they were run. Work without a piece is
- * in the list of what could not be placed. That work has started is known, and told, when it cannot be withdrawn any
- * more, or is over.
+ * that it was withdrawn or told of. Until the latter it is in `pieces`; one that was run is in the inbox `ran` too.
+ * Work without a piece is in the list of what could not be placed. That work has started is known, and told, when it
+ * cannot be withdrawn any more, or is over.
  */
 #define _GNU_SOURCE /* sched_getaffinity */
 #include "scheduler/real/real.h"
@@ -32,7 +31,7 @@ struct piece {
     bool told;            /* that it has started */
     bool returned;        /* by libuv */
     struct piece *prev, *next;
-    struct piece *other; /* in `ran` the one before it, of those that are over the next */
+    struct qp_inbox_item item; /* in `ran` */
 };
 
 static void unlink_piece(struct work *self, struct piece *piece)
@@ -60,11 +59,8 @@ static void take_time(int64_t duration_ns)
 /* On the thread that ran it. The piece is not touched again. */
 static void has_run(struct work *self, struct piece *piece)
 {
-    struct piece *last = atomic_load(&self->ran);
     struct qp_real *real = piece->real;
-    do
-        piece->other = last;
-    while (!atomic_compare_exchange_weak(&self->ran, &last, piece));
+    qp_inbox_push(&self->ran, &piece->item); /* which is never closed */
     if (atomic_load(&self->sleeping) && atomic_exchange(&self->sleeping, false))
         uv_async_send(&real->wake);
 }
@@ -103,30 +99,14 @@ static void run_unplaced(struct qp_real *self)
     }
 }
 
-/* What has run is over, the first one first. */
-static void gather(struct work *self)
-{
-    struct piece *piece = atomic_exchange(&self->ran, NULL), *last = piece, *first = NULL;
-    while (piece) {
-        struct piece *before = piece->other;
-        piece->other = first;
-        first = piece;
-        piece = before;
-    }
-    if (!first)
-        return;
-    *(self->first_over ? &self->last_over->other : &self->first_over) = first;
-    self->last_over = last;
-}
-
 void qp_real_deliver_work(struct qp_real *self)
 {
-    struct piece *piece;
-    if (atomic_load_explicit(&self->work.ran, memory_order_relaxed))
-        gather(&self->work);
-    while ((piece = self->work.first_over) != NULL) {
+    struct qp_inbox_item *item;
+    if (qp_inbox_has_come(&self->work.ran))
+        qp_inbox_gather(&self->work.ran, NULL);
+    while ((item = qp_inbox_next(&self->work.ran)) != NULL) {
+        struct piece *piece = QP_CONTAINER(item, struct piece, item);
         struct qp_work *work = piece->work;
-        self->work.first_over = piece->other;
         tell_that_it_started(piece);
         unlink_piece(&self->work, piece);
         if (piece->returned)
@@ -150,7 +130,7 @@ unsigned qp_real_processors(void)
 bool qp_real_work_doze(struct qp_real *self)
 {
     atomic_store(&self->work.sleeping, true);
-    if (!atomic_load(&self->work.ran))
+    if (!qp_inbox_has_come_for_sure(&self->work.ran))
         return true;
     atomic_store(&self->work.sleeping, false);
     return false;
@@ -178,7 +158,7 @@ static bool looks_for(const struct qp_real *self, int64_t duration_ns)
     do {
         unsigned i;
         for (i = 0; i < LOOKS; i++) {
-            if (atomic_load_explicit(&self->work.ran, memory_order_relaxed) || qp_remote_has_come(self->runtime))
+            if (qp_inbox_has_come(&self->work.ran) || qp_remote_has_come(self->runtime))
                 return true;
             relax();
         }
