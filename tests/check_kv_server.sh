@@ -18,6 +18,7 @@ fail() {
 }
 
 start() {
+    : >"$work/$1.out"    # it is read from at once, maybe before the program has opened it
     QUIPU_TRACE=$work/$1.jsonl "$program" 0 "$work/data" >"$work/$1.out" 2>"$work/$1.err" &
     server=$!
     for _ in {1..200}; do
