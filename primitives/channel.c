@@ -715,9 +715,9 @@ static const struct qp_object *send_object(const struct qp_future *future)
 
 const struct qp_future_ops qp_send_ops = {"send", send_poll, send_drop, send_object, NULL};
 
-enum qp_status qp_try_send(struct qp_sender *sender, void *value)
+/* It may be told of; or nothing is before it, or the channel is closed, or full, or has to grow. */
+QP_APART static enum qp_status try_with_care(struct qp_channel *self, const void *value)
 {
-    struct qp_channel *self = sender->channel;
     uint64_t id = value_given(self, value, "try_send");
     enum qp_status status = want_slot(self);
     QP_EMIT(CALLED, .object = self->object.id, .op = "try_send", .fields = {(uint64_t)status, 1});
@@ -726,6 +726,15 @@ enum qp_status qp_try_send(struct qp_sender *sender, void *value)
     else
         value_returned(self, id);
     return status;
+}
+
+enum qp_status qp_try_send(struct qp_sender *sender, void *value)
+{
+    struct qp_channel *self = sender->channel;
+    if (QP_UNLIKELY(self->state & SEND_SPECIALLY || !has_slot(self) || !buffered(self)))
+        return try_with_care(self, value);
+    put(self, value);
+    return QP_OK;
 }
 
 /* ---- reserve, and permits ---- */

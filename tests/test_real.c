@@ -86,6 +86,30 @@ static void values_arrive(void **state)
     assert_int_equal(received, 1000);
 }
 
+/* So many that the queue is moved, again and again, into memory that is taken in large pages. */
+static void queues_millions(void *arg)
+{
+    enum { MESSAGES = 3000000 };
+    struct qp_sender *sender;
+    struct qp_receiver *receiver;
+    int i, value;
+    QP_ASSERT_EQ(qp_channel_create_unbounded(&qp_int, &sender, &receiver), QP_OK);
+    for (i = 0; i < MESSAGES; i++)
+        QP_ASSERT_EQ(qp_try_send(sender, &i), QP_OK);
+    qp_sender_drop(sender);
+    while (qp_await(qp_recv(receiver, &value)) == QP_OK)
+        QP_ASSERT_EQ(value, (*(int *)arg)++);
+    QP_ASSERT_EQ(*(int *)arg, MESSAGES);
+}
+
+static void a_queue_of_millions(void **state)
+{
+    char report[1024];
+    int received = 0;
+    (void)state;
+    assert_int_equal(qp_real_run(queues_millions, &received, NULL, report, sizeof report), QP_OK);
+}
+
 /* ---- blocking work ---- */
 
 static void block_for_a_while(void *arg)
@@ -352,6 +376,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(time_passes),
         cmocka_unit_test(values_arrive),
+        cmocka_unit_test(a_queue_of_millions),
         cmocka_unit_test(work_is_done_elsewhere),
         cmocka_unit_test(queued_work_is_withdrawn),
         cmocka_unit_test(no_timer_waits_for_work),

@@ -73,7 +73,10 @@ struct qp_send_future { /* private */
 #define qp_send(sender, value) qp_send_init(QP_NEW(struct qp_send_future), (sender), (value))
 static inline struct qp_future *qp_send_init(struct qp_send_future *self, struct qp_sender *sender, void *value);
 
-/* At once: QP_OK; QP_FULL (also while others wait for capacity), QP_SEND_FAILED, QP_NOMEM: still the caller's. */
+/*
+ * At once: QP_OK; QP_FULL (also while others wait for capacity), QP_SEND_FAILED, QP_NOMEM: still the caller's. An
+ * unbounded channel is never full: there it is the send that needs no await, and so no async function either.
+ */
 enum qp_status qp_try_send(struct qp_sender *sender, void *value) QP_MUST_CHECK;
 
 /* A slot of the channel's, reserved for one value. Held by value; zero is none. Copies share one use. */
