@@ -161,7 +161,10 @@ static void send_unbounded(void *arg)
 {
     struct job *job = arg;
     int value = below(job, 1000);
-    qp_await(qp_send(job->soak->unbounded, &value));
+    if (below(job, 2))
+        QP_ASSERT_EQ(qp_try_send(job->soak->unbounded, &value), QP_OK);
+    else
+        qp_await(qp_send(job->soak->unbounded, &value));
 }
 
 static void send_reserved(void *arg)
