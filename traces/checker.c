@@ -264,11 +264,11 @@ static bool well_formed(struct qp_checker *c, const struct qp_event *e)
     return task_exists(c, e);
 }
 
-/* What a call that succeeded, or was refused its value, must be followed by. */
+/* What a call that succeeded, or was refused its value, must be followed by; but for what the environment chooses. */
 static void expected_came(struct qp_checker *c, const struct qp_event *e)
 {
-    if (e->kind == c->expected)
-        return; /* whoever judges it says that it came */
+    if (e->kind == c->expected || e->kind == QP_EVENT_CHOICE || e->kind == QP_EVENT_FAULT)
+        return; /* whoever judges it says that it came; or that it has no memory was chosen while it was under way */
     it_came(c);
     if (c->expected == QP_EVENT_HOLD_ACQUIRED)
         report(c, QP_RULE_HOLD_PLACE_1, c->call_object, e, NULL, NULL);
