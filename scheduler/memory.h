@@ -7,6 +7,7 @@
 #define SCHEDULER_MEMORY_H
 
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 struct qp_runtime;
@@ -33,6 +34,22 @@ static inline void qp_clear(void *memory, size_t size)
 {
     __asm__("" : "+r"(size));
     memset(memory, 0, size);
+}
+
+/*
+ * Copies what was most likely written just before, word by word, as it was written: wider, or by the processor's own
+ * copying, each piece would wait until all of what it reads has reached the cache. Nor is the compiler to make one call
+ * of all of it.
+ */
+static inline void qp_copy_fresh(void *to, const void *from, size_t size)
+{
+    size_t i;
+    for (i = 0; i + sizeof(uint64_t) <= size; i += sizeof(uint64_t)) {
+        memcpy((char *)to + i, (const char *)from + i, sizeof(uint64_t));
+        __asm__("" : "+r"(i));
+    }
+    for (; i < size; i++)
+        ((char *)to)[i] = ((const char *)from)[i];
 }
 
 #define QP_CONTAINER(pointer, type, member) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))

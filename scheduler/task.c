@@ -397,23 +397,6 @@ struct qp_handle qp_spawn_with(qp_async_fn function, void *arg, const struct qp_
     return launch_coroutine(begin(runtime, task, QP_STYLE_COROUTINE), function, arg, options);
 }
 
-/*
- * Copies a future word by word, as it was most likely written just before: wider, or by the processor's own copying,
- * each piece would wait until all of what it reads has reached the cache.
- */
-static inline void copy_future(struct qp_future *to, const struct qp_future *from, size_t size)
-{
-    size_t words = size / sizeof(uint64_t), i;
-    char *target = (char *)to;
-    const char *source = (const char *)from;
-    for (i = 0; i < words; i++) {
-        memcpy(target + i * sizeof(uint64_t), source + i * sizeof(uint64_t), sizeof(uint64_t));
-        QP_STEPWISE(i);
-    }
-    for (i *= sizeof(uint64_t); QP_UNLIKELY(i < size); i++)
-        target[i] = source[i];
-}
-
 struct qp_handle qp_spawn_future(const struct qp_future *future, size_t size, const struct qp_task_options *options)
 {
     struct qp_runtime *runtime = runtime_for("qp_spawn_future");
@@ -428,7 +411,7 @@ struct qp_handle qp_spawn_future(const struct qp_future *future, size_t size, co
         return (struct qp_handle){NULL, 0};
     if (extra)
         set_extra(task, options, future->ops->name, NULL);
-    copy_future(qp_task_polled(task), future, size);
+    qp_copy_fresh(qp_task_polled(task), future, size);
     return launch(task, true);
 }
 

@@ -56,9 +56,6 @@ struct qp_thread {
 /* For what only fetches ahead: a compiler sees no effect of it, and may drop a call to it; so it is always inlined. */
 #define QP_FETCHING inline __attribute__((always_inline))
 
-/* In a loop, of its counter: each pass is made by itself, and the compiler does not make a call of them all. */
-#define QP_STEPWISE(counter) __asm__("" : "+r"(counter))
-
 extern _Thread_local struct qp_thread qp_thread __attribute__((tls_model("initial-exec")));
 
 /*

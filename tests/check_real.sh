@@ -3,8 +3,8 @@
 #
 # Every scenario, with the assertions that it makes of a simulated run but for what it says is decided by time; and its
 # trace, which has the same form and is judged by the same rules. Then once more while nobody listens, as in production:
-# much takes a shorter way there. Several at a time, for they mostly wait. One that fails gets further chances, and that is
-# said: somebody else may have had the processor when a deadline came.
+# much takes a shorter way there. Several at a time, for they mostly wait. One that fails gets further chances, and that
+# is said: somebody else may have had the processor when a deadline came.
 set -eu
 
 quipu=$1
@@ -15,10 +15,9 @@ mkdir -p "$work"
 # shellcheck disable=SC2016    # for the inner shell to expand
 one='
     for chance in 1 2 3 4 5 6 7 8 9; do
-        if "$0" run "$2" --real --quiet --trace "$1/$2.jsonl" >"$1/$2.log" 2>&1; then
+        "$0" run "$2" --real --quiet --trace "$1/$2.jsonl" >"$1/$2.log" 2>&1 &&
             "$0" check --quiet "$1/$2.jsonl" >"$1/$2.log" 2>&1 &&
-                "$0" run "$2" --real --no-check --quiet >"$1/$2.log" 2>&1 && exit 0
-        fi
+            "$0" run "$2" --real --no-check --quiet >"$1/$2.log" 2>&1 && exit 0
         echo "$2, chance $chance:"
         cat "$1/$2.log"
         sleep 0.2

@@ -104,10 +104,9 @@ static void queues_millions(void *arg)
 
 static void a_queue_of_millions(void **state)
 {
-    char report[1024];
     int received = 0;
     (void)state;
-    assert_int_equal(qp_real_run(queues_millions, &received, NULL, report, sizeof report), QP_OK);
+    assert_int_equal(qp_real_run(queues_millions, &received, NULL, NULL, 0), QP_OK);
 }
 
 /* ---- blocking work ---- */
